@@ -155,12 +155,13 @@ class Run {
   }
 
   #inspectMachine({ create, allow }: NonNullable<RunOptions["inspect"]>): void {
-    const { checker, report } = this.#world;
+    const { checker, report, genesis: { limits: { maxResultBytes } } } = this.#world;
     const inspector = this.#thorough?.createInspector({
       create,
       allow,
       workload: this.#options.workload,
       seed: this.#plan.seed,
+      maxResultBytes,
       report,
     });
     if (inspector) checker.executions.onCall = (call) => inspector.executed(call);

@@ -141,11 +141,12 @@ import { counter, defineMachine } from "${ROOT}src/machines/typed/mod.ts";
 const { now } = Date;
 const [began, id] = [Date.now(), Math.random()];
 let calls = 0;
+let memo;
 export const machine = defineMachine({
   name: "odd",
   version: 1,
   state: { n: counter() },
-  operations: { count: { run: ({ n }) => n.next() }, odd: { run() { ${odd} } } },
+  operations: { count: { run: ({ n }) => n.next() }, odd: { run({ n }) { ${odd} } } },
 });
 export const workload = {
   operation: (random) => random.chance(0.1) ? machine.encode("odd") : machine.encode("count"),
@@ -172,6 +173,8 @@ Deno.test("simulate names the operation of a promise left behind and of a clock 
     const loaded = await simulated("return { began, id };", "--no-shrink");
     assertMatch(loaded.out, /BROKEN determinism[^]*\{"op":"odd"\}[^]*differs +at \.began/);
     assertEquals(told(await simulated("return { began, id };", "--no-shrink")), told(loaded));
+    const kept = await simulated("return { n: memo ??= n.value };", "--no-shrink", "--runs", "1");
+    assertMatch(kept.out, /BROKEN determinism[^]*\{"op":"odd"\}[^]*differs +at \.n/);
     const beside = await simulated(`if (++calls > 60) throw new Error("full"); return null;`, "--runs", "9");
     assertEquals(beside.code, 1, beside.out);
     assertMatch(beside.out, /BROKEN [^]*\{"op":"odd"\}[^]*replay/);

@@ -144,22 +144,26 @@ export async function optionsOf({ seed, simulation, slate }: Order): Promise<Run
   });
 }
 
+/** After so many machines come ones of a module that is loaded anew for each run: it remembers nothing of the calls before. */
+const BEFORE_LATE = 40;
+let runs = 0;
+
 /**
- * The machine of a file, and its workload. As in processes of their own, replicas have modules of their own: two of them take turns. What they
- * see of clocks and chance when they are loaded differs, and follows from seeds.
+ * The machine of a file, and its workload. As in processes of their own, replicas have modules of their own: two of them take turns, and a
+ * third one comes late. What they see of clocks and chance when they are loaded differs, and follows from seeds.
  */
 async function simulatedMachine(
   { path, exportName }: MachineFile,
   slate: Slate,
 ): Promise<Pick<LoadedMachine, "create"> & { readonly workload: Workload }> {
   holdGlobals(); // Before it is loaded: a module may keep functions such as Date.now.
-  const load = async (copy: number) => {
+  const load = async (seed: number, copy: number = seed) => {
     slate.begin("loading", null);
-    const loaded = await watchLoading(new Random(copy), () => loadMachine(path, exportName, copy));
+    const loaded = await watchLoading(new Random(seed), () => loadMachine(path, exportName, copy));
     slate.end();
     return loaded;
   };
-  const [one, other] = [await load(0), await load(1)];
+  const [one, other, late] = [await load(0), await load(1), await load(2, 2 + runs++)];
   const { workload, exportName: found, version } = one;
   if (!workload) {
     throw new CliError(`${path}: expected an export named workload, got none`, EXIT.usage, {
@@ -168,7 +172,11 @@ async function simulatedMachine(
     });
   }
   let made = 0;
-  const create = watchedMaker(() => (made++ % 2 === 0 ? one : other).create(), slate);
+  const next = () => {
+    const modules = made++ < BEFORE_LATE ? [other, one] : [other, one, late];
+    return modules[made % modules.length]!;
+  };
+  const create = watchedMaker(() => next().create(), slate);
   return { create, workload: watchedWorkload(workload, slate) };
 }
 

@@ -21,7 +21,13 @@ export const COLLECTOR = "what has been collected differs between replicas: keep
 
 /** Of a machine that left the results to more than the state. */
 export const FOLLOWS =
-  "the result must follow from the state, the operation and the context alone; what is not in the chunks is no state, be it a variable or the order of a Map";
+  "the result must follow from the state, the operation and the context alone; what is not in the chunks is no state, be it a variable or the order of a Map; stacks of errors, and __proto__ as a key, differ between runtimes";
+/** Of what is left in the objects of the language. */
+export const SHARED =
+  "another replica does not have it: keep it in the state; for names that clients choose use a Map, or Object.create(null)";
+/** Of large results. */
+export const PAGES =
+  "clients get a rejection in its place, while the operation counts: give parts, or have more in the cluster's limits";
 /** Of `restore`. */
 export const RESTORE = "restore() must put in place exactly what takeChanges() gave";
 /** Of a change without a result. */
@@ -34,7 +40,7 @@ const JSON_ONLY = "results and values are JSON: texts, finite numbers, true, fal
 /** What to do about an operation or a query that failed so. */
 export function adviceOn(failure: string): string {
   if (failure.includes("expected JSON, got")) return JSON_ONLY;
-  if (/\bpromise\b/.test(failure)) return LATER;
+  if (/\bpromise\b|asynchronous/.test(failure)) return LATER;
   if (failure.includes("which may not write")) return "a query changes nothing; make it an operation";
   return REJECT;
 }

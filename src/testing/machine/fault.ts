@@ -5,9 +5,9 @@
 
 /** The kinds of mistakes of a state machine. `SimulateOptions.allow` names those that are none for yours. */
 export type MachineFault =
-  /** An operation or a query ended by an error that is no `OperationError`, or gave no bytes. */
+  /** An operation or a query ended by an error that is no `OperationError`, or gave no bytes or too many. */
   | "failure"
-  /** A clock, chance, I/O or the locale was used. */
+  /** A clock, chance, I/O, the locale or an object that all code shares was used. */
   | "not-deterministic"
   /** Equal operations or queries on equal states gave different results. */
   | "result"

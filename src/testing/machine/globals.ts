@@ -78,6 +78,13 @@ const FUNCTIONS: readonly (readonly [instead: string, names: readonly string[]])
   ]],
   [COLLECTOR, ["WeakRef", "FinalizationRegistry"]],
 ];
+/** Functions of other objects. */
+const STATIC: readonly (readonly [instead: string, holder: string, name: string])[] = [
+  [LATER, "AbortSignal", "timeout"],
+  [LATER, "Atomics", "wait"],
+  [LATER, "Atomics", "waitAsync"],
+  [CHANCE, "URL", "createObjectURL"],
+];
 /** Objects of the global object, of which nothing may be read. */
 const OBJECTS: readonly (readonly [instead: string, names: readonly string[]])[] = [
   [LOCALE, ["Intl"]],
@@ -129,6 +136,10 @@ function replaceAll(): (() => void)[] {
     ...FUNCTIONS.flatMap(([instead, names]) =>
       names.map((name) => replaceFunction(globalThis, name, `${name}()`, instead))
     ),
+    ...STATIC.map(([instead, holder, name]) => {
+      const object: unknown = Reflect.get(globalThis, holder);
+      return object instanceof Object ? replaceFunction(object, name, `${holder}.${name}()`, instead) : null;
+    }),
     ...OBJECTS.flatMap(([instead, names]) => names.map((name) => replaceObject(name, instead))),
     replaceObject("Temporal", TIME, (key) => key !== "Now"),
     ...PRINTED.map((name) => replacePrinting(name)),

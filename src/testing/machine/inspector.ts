@@ -9,12 +9,14 @@ import type { Workload } from "../plan/workload.ts";
 import { Random } from "../random.ts";
 import type { Invariant, Report } from "../violation.ts";
 import type { Call } from "../world/observed_core.ts";
-import { adviceOn, CHECK_FIRST, FOLLOWS, LATER, RESTORE } from "./advice.ts";
+import { adviceOn, CHECK_FIRST, FOLLOWS, LATER, PAGES, RESTORE, SHARED } from "./advice.ts";
 import { demonstrate } from "./demonstration.ts";
 import { differenceOf, differentChunk, stateDifferenceOf, textOfChunk } from "./difference.ts";
 import type { MachineFault, MachineFinding } from "./fault.ts";
 import { callerOf, lineOf, operationOf, short } from "./finding.ts";
 import { callSeeded, guardMachine, type Use } from "./forbidden.ts";
+import { asElsewhere } from "./runtime/other_runtime.ts";
+import { SharedObjects } from "./runtime/shared_objects.ts";
 import type { Asked } from "./stray.ts";
 import { type Answer, ask, changesBetween, type Chunks, restore, take, textOf } from "./trial.ts";
 
@@ -38,6 +40,8 @@ export interface InspectorOptions {
   readonly create: () => StateMachine;
   readonly workload: Workload;
   readonly seed: number;
+  /** The longest result that the cluster allows. */
+  readonly maxResultBytes: number;
   /** Mistakes that are none here. */
   readonly allow: readonly MachineFault[];
   readonly report: Report;
@@ -53,6 +57,7 @@ interface Copy {
 export class Inspector {
   readonly #options: InspectorOptions;
   readonly #random: Random;
+  readonly #shared = new SharedObjects();
   /** Runs straight through. */
   #own: Copy | null = null;
   /** Is given the changes of the state now and then. */
@@ -137,7 +142,7 @@ export class Inspector {
 
   #compareWith(where: string, other: Copy, call: Call, before: Chunks, answer: Answer): void {
     this.#checkRestored(other, call, before);
-    const again = this.#ask(other, "execute", call);
+    const again = this.#ask(other, "execute", call, asElsewhere);
     this.#compareAnswers("it gives different results", call, [["it gives", answer], [where, again]]);
     const after = other.chunks = this.#take(other);
     const [ours, id] = [this.#own!.chunks, differentChunk(this.#own!.chunks, after)];
@@ -181,7 +186,7 @@ export class Inspector {
     this.#checkChange(call, before, own.chunks, { what: "a query has changed the state", advice: CHECK_FIRST });
     const again = this.#ask(own, "query", call);
     this.#compareAnswers("a query gives different results", call, [["it gives", answer], ["asked again", again]]);
-    const other = this.#ask(this.#make(before), "query", call);
+    const other = this.#ask(this.#make(before), "query", call, asElsewhere);
     this.#compareAnswers("a query gives different results at equal states", call, [
       ["it gives", answer],
       ["on a machine rebuilt from its chunks", other],
@@ -190,7 +195,7 @@ export class Inspector {
 
   #compareAnswers(what: string, call: Call, [one, other]: readonly [Said, Said]): void {
     const [a, b] = [one[1], other[1]];
-    const at = differenceOf(a.value ?? bytes(a.text), b.value ?? bytes(b.text));
+    const at = differenceOf(a.said, b.said);
     if (at === null) return;
     this.#find(call, {
       fault: "result",
@@ -203,9 +208,14 @@ export class Inspector {
   }
 
   #checkAnswer(method: "execute" | "query", call: Call, { value, text, failure }: Answer): void {
-    if (value !== null || failure === null) return;
-    const what = `${NAMES[method]} ended by a mistake of the machine`;
-    this.#find(call, { fault: "failure", what, said: [[failure, text]], advice: adviceOn(text) });
+    const { maxResultBytes: most } = this.#options;
+    if (value !== null && value.length > most) {
+      const said = [["it returned", `${value.length} bytes; limits.maxResultBytes is ${most}`]] as const;
+      this.#find(call, { fault: "failure", what: `${NAMES[method]} gives too large a result`, said, advice: PAGES });
+    } else if (value === null && failure !== null) {
+      const what = `${NAMES[method]} ended by a mistake of the machine`;
+      this.#find(call, { fault: "failure", what, said: [[failure, text]], advice: adviceOn(text) });
+    }
   }
 
   #checkChange(
@@ -232,10 +242,15 @@ export class Inspector {
     this.#uses = [];
   }
 
-  #ask({ machine }: Copy, method: "execute" | "query", call: Call): Answer {
+  #ask({ machine }: Copy, method: "execute" | "query", call: Call, where: <T>(ask: () => T) => T = here): Answer {
     this.#phase = NAMES[method];
     this.asked.push({ method, call });
-    return ask(machine, method, call);
+    this.#shared.sweep(); // Replicas have executed it before.
+    const answer = where(() => ask(machine, method, call));
+    const at = this.#shared.sweep();
+    const what = `${NAMES[method]} changes ${at}, which all code of its process shares`;
+    if (at !== null) this.#find(call, { fault: "not-deterministic", what, at, advice: SHARED });
+    return answer;
   }
 
   #take({ machine, chunks }: Copy): Chunks {
@@ -274,9 +289,8 @@ export class Inspector {
 }
 
 type Said = readonly [who: string, answer: Answer];
-
 const NAMES = { execute: "an operation", query: "a query" } as const;
 
-function bytes(text: string): Uint8Array {
-  return new TextEncoder().encode(text);
+function here<T>(ask: () => T): T {
+  return ask();
 }

@@ -3,7 +3,7 @@
  * @module
  */
 import { OperationError, type StateMachine } from "../../core/state_machine.ts";
-import { type Call, shown } from "../world/observed_core.ts";
+import { type Call, shownResult } from "../world/observed_core.ts";
 import { short } from "./finding.ts";
 
 /** The chunks of a state, by id. */
@@ -15,6 +15,8 @@ export interface Answer {
   readonly value: Uint8Array | null;
   /** The answer for people. */
   readonly text: string;
+  /** What answers are compared by: the bytes, or what was thrown. */
+  readonly said: Uint8Array;
   /** What it did that it must not, such as `it threw`; `null`: nothing of the kind. */
   readonly failure: string | null;
 }
@@ -24,16 +26,25 @@ export function ask(machine: StateMachine, method: "execute" | "query", { operat
   try {
     const { sequence, timestamp, client } = context;
     const value: unknown = machine[method](operation.slice(), { sequence, timestamp, client });
-    if (value instanceof Uint8Array) return { value: value.slice(), text: short(shown(value)), failure: null };
+    if (value instanceof Uint8Array) {
+      const copy = value.slice();
+      return { value: copy, text: short(shownResult(copy)), said: copy, failure: null };
+    }
     ignoreRejection(value);
-    return { value: null, text: kindOf(value), failure: "it returned" };
+    const text = kindOf(value);
+    return { value: null, text, said: utf8(text), failure: "it returned" };
   } catch (error) {
     ignoreRejection(error);
     if (error instanceof OperationError) {
-      return { value: null, text: `rejected: ${short(error.message)}`, failure: null };
+      const text = `rejected: ${error.message}`;
+      return { value: null, text: short(text), said: utf8(text), failure: null };
     }
-    return { value: null, text: short(textOf(error)), failure: "it threw" };
+    return { value: null, text: short(textOf(error)), said: utf8(wordsOf(error)), failure: "it threw" };
   }
+}
+
+function utf8(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
 }
 
 /** The chunks after the changes of a machine. @throws {TypeError} if it gave something else than chunks. */
@@ -92,7 +103,9 @@ export function kindOf(value: unknown): string {
   if ("then" in value) return "a promise";
   if (Array.isArray(value)) return "a list";
   if (value instanceof ArrayBuffer) return "an ArrayBuffer";
-  return ArrayBuffer.isView(value) ? "another view of a buffer" : "an object";
+  if (ArrayBuffer.isView(value)) return "another view of a buffer";
+  if (Symbol.asyncIterator in value) return "an asynchronous iterator";
+  return Symbol.iterator in value && "next" in value ? "an iterator" : "an object";
 }
 
 /** Where this package is: its own places are not the author's. */
@@ -106,6 +119,16 @@ export function textOf(error: unknown): string {
     const place = /([^/\\(]+:\d+):\d+\)?$/.exec(own ?? "")?.[1]?.replace(/\?[^:]*/, "");
     return `${String(error)}${place === undefined ? "" : ` (${place})`}`;
   } catch {
-    return "something that has no text";
+    return NO_TEXT;
   }
 }
+
+function wordsOf(error: unknown): string {
+  try {
+    return String(error);
+  } catch {
+    return NO_TEXT;
+  }
+}
+
+const NO_TEXT = "something that has no text";

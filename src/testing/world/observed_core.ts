@@ -57,7 +57,7 @@ export function observeMachine(machine: StateMachine, calls: Call[]): StateMachi
       const call = { sequence, client, timestamp, operation };
       try {
         const result: unknown = machine.execute(operation, context);
-        calls.push({ ...call, outcome: result instanceof Uint8Array ? shown(result) : "failed" });
+        calls.push({ ...call, outcome: result instanceof Uint8Array ? shownResult(result) : "failed" });
         return result as Uint8Array;
       } catch (error) {
         if (error instanceof NotLoadedError) throw error;
@@ -137,11 +137,19 @@ function executionsOf(records: readonly Record[], calls: readonly Call[]): reado
   });
 }
 
-/** Bytes for people: text where they are UTF-8, hex otherwise. */
+/** A result for people. No cluster allows one that is larger. */
+export function shownResult(result: Uint8Array): string {
+  return result.length > MAX_SHOWN ? `${result.length} bytes` : shown(result);
+}
+
+const MAX_SHOWN = 2 ** 20;
+
+/** Bytes for people: text where they are UTF-8 and can be printed, hex otherwise. */
 export function shown(bytes: Uint8Array): string {
   try {
-    return fromUtf8(bytes);
-  } catch {
-    return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  }
+    const text = fromUtf8(bytes);
+    // deno-lint-ignore no-control-regex
+    if (!/[\0-\x08\x0e-\x1f\x7f]/.test(text)) return text;
+  } catch { /* It is no text. */ }
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
