@@ -148,7 +148,7 @@ export class Client {
   }
 
   /**
-   * Reads without ordering: all replicas answer from their own state, and a quorum must give the same answer. The read is linearizable: it
+   * Reads without ordering: replicas answer from their own state, and a quorum must give the same answer. The read is linearizable: it
    * sees every operation whose result any client got before. If no quorum agrees, but f + 1 replicas say that the operation is a read, it is
    * ordered instead. Queries made at the same time share a signed message; each is answered by itself.
    *

@@ -50,7 +50,7 @@ export interface ClientOptions {
   readonly postMs?: number;
   /** The most signed requests in flight. Operations that are submitted meanwhile share the next request. Default 2. */
   readonly maxInFlight?: number;
-  /** The most signed queries in flight. Each goes to all replicas. Queries that are made meanwhile share the next. Default 4. */
+  /** The most signed queries in flight. Each goes to a quorum, and to all if that is not enough. Queries that are made meanwhile share the next. Default 4. */
   readonly maxQueriesInFlight?: number;
   /** The most operations that wait to be sent, and the most queries. More are refused with a `QueueFullError`. Default 65,536. */
   readonly maxWaitingOperations?: number;

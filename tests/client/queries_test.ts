@@ -89,6 +89,85 @@ test("of queries that share a message, each needs a quorum of its own, and only 
   assertEquals(cluster.asked.length, 0, "and nothing is ordered");
 });
 
+/** As many queries as ask all replicas, until a quorum is preferred. */
+const TO_ALL = 8;
+
+/** A client that prefers a quorum by now, and a count of the replicas that were asked since. */
+async function preferring(n = 4) {
+  const { cluster, timer, client } = setUp([], n);
+  for (let i = 0; i < TO_ALL; i++) await client.query("GET x");
+  let before = cluster.queried.length;
+  const asked = () => {
+    const since = cluster.queried.slice(before).map(({ replica }) => replica);
+    before = cluster.queried.length;
+    return since;
+  };
+  return { cluster, timer, client, asked };
+}
+
+test("while all goes well, a query asks a quorum, and from time to time all", async () => {
+  for (const [n, quorum] of [[4, 3], [7, 5]] as const) {
+    const { cluster, client, asked } = await preferring(n);
+    const counts: number[] = [];
+    for (let i = 0; i < 140; i++) {
+      assertEquals(await client.query("GET x"), { read: "GET x" });
+      counts.push(asked().length);
+    }
+    assertEquals(counts.filter((count) => count === quorum).length, 140 - TO_ALL);
+    assertEquals(counts.filter((count) => count === n).length, TO_ALL);
+    assertEquals(cluster.asked.length, 0);
+  }
+});
+
+test("if a preferred replica lies, fails or denies, the others are asked at once, and all for a while", async () => {
+  for (const faulty of [says('"a lie"'), rejects, busy, () => new Response("junk")]) {
+    const { cluster, timer, client, asked } = await preferring();
+    await client.query("GET x");
+    const [liar] = asked();
+    cluster.queryBehaviours[liar!] = faulty as QueryBehaviour;
+    const start = timer.now();
+    for (let i = 0; i < TO_ALL + 1; i++) {
+      assertEquals(await client.query("GET x"), { read: "GET x" });
+      assertEquals(asked().length, 4);
+    }
+    assertEquals(await client.query("GET x"), { read: "GET x" });
+    assertEquals([asked().includes(liar!), timer.now() - start, cluster.asked.length], [false, 0, 0]);
+  }
+});
+
+test("a preferred replica that is silent is late after milliseconds, and preferred no more", async () => {
+  const { cluster, timer, client, asked } = await preferring();
+  await client.query("GET x");
+  const [silent] = asked();
+  cluster.queryBehaviours[silent!] = mute;
+  const start = timer.now();
+  assertEquals(await passing(timer, client.query("GET x"), 1), { read: "GET x" });
+  assertEquals([asked().length, timer.now() - start <= 10, timer.pending], [4, true, 0]);
+  for (let i = 0; i < TO_ALL; i++) {
+    timer.advance(1);
+    const answer = client.query("GET x");
+    await cryptoDone();
+    timer.advance(1);
+    assertEquals(await answer, { read: "GET x" });
+  }
+  asked();
+  assertEquals(await client.query("GET x"), { read: "GET x" });
+  assertEquals([asked().includes(silent!), cluster.asked.length], [false, 0]);
+});
+
+test("of queries that share a message, one on which the preferred disagree has the others asked, within one poll", async () => {
+  const { cluster, client, asked } = await preferring();
+  await client.query("GET a");
+  const [behind] = asked();
+  cluster.queryBehaviours[behind!] = (to, cluster) =>
+    cluster.answer(to, (operation) => operation === "GET x" ? { value: utf8('"old"') } : {});
+  assertEquals(await Promise.all(["GET a", "GET x"].map((read) => client.query(read))), [
+    { read: "GET a" },
+    { read: "GET x" },
+  ]);
+  assertEquals([asked().length, cluster.asked.length], [4, 0]);
+});
+
 test("results for which an answer has no room are asked for again at once", async () => {
   const { cluster, timer, client } = setUp();
   cluster.queryBehaviours.fill((asked, cluster) => {

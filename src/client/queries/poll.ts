@@ -1,25 +1,25 @@
 /**
- * Sends one query to every replica at once, until a quorum gives the same answer to each of its operations.
+ * Sends one query, until a quorum of replicas gives the same answer to each of its operations: to a preferred quorum first, and to the
+ * others as soon as those can't agree, or one of them is late; at other times to all at once (see {@linkcode Preference}).
  * @module
  */
 import type { QueryReply, Result } from "../../core/messages/messages.ts";
 import { equalResults, Tally } from "../../core/messages/tally.ts";
 import type { Answer } from "../transport/post.ts";
-import type { Peer } from "../transport/replicas.ts";
+import { Preference } from "../transport/preference.ts";
+import type { Peer, Replicas } from "../transport/replicas.ts";
 import { after } from "../transport/timer.ts";
 import type { Timer } from "../../node/ports.ts";
 
 /** What {@linkcode poll} needs. */
 export interface PollContext {
-  readonly peers: readonly Peer[];
+  readonly replicas: Pick<Replicas, "peers" | "needed" | "preference">;
   /** The number of operations in the query. */
   readonly operations: number;
   /** How many equal answers are needed. Any two sets of this size share a correct replica. */
   readonly quorum: number;
   readonly timer: Timer;
-  /** If no quorum is possible any longer, the poll ends early once this many replicas have answered each operation left as a read. */
-  readonly needed: number;
-  /** How long to wait for a quorum, ms. */
+  /** How long to wait for a quorum once all replicas were asked, ms. */
   readonly patienceMs: number;
   /** Called with the index of an operation and the result that a quorum gave, at most once for each. */
   readonly onAgreed: (index: number, result: Result) => void;
@@ -49,7 +49,7 @@ export interface Left {
   readonly leftOut: number;
 }
 
-/** Sends the query to all. Rejects only with the signal's reason. */
+/** Sends the query. Rejects only with the signal's reason. */
 export async function poll(context: PollContext, signal: AbortSignal): Promise<Polled> {
   signal.throwIfAborted();
   return await new Promise<Polled>((resolve, reject) => new Poll(context, signal, { resolve, reject }).start());
@@ -69,6 +69,15 @@ class Poll {
   readonly #open = new Map<number, Tally<Result>>();
   /** How many results each answer has. */
   readonly #lengths: number[] = [];
+  /** The replicas in the order in which they are asked. */
+  readonly #peers: readonly Peer[];
+  /** Those that were asked, and have not answered. */
+  readonly #asked = new Set<Peer>();
+  readonly #preference: Preference;
+  readonly #startedAt: number;
+  /** Whether only a preferred quorum was asked. */
+  #isPreferred = false;
+  /** How many may still answer, whether they were asked or not. */
   #awaited: number;
   #overloaded = 0;
   #denied = 0;
@@ -78,35 +87,72 @@ class Poll {
     this.#context = context;
     this.#signal = signal;
     this.#settle = settle;
-    this.#awaited = context.peers.length;
+    const { replicas } = context;
+    const { peers } = replicas;
+    this.#preference = replicas.preference ??= new Preference();
+    this.#peers = this.#preference.order(peers);
+    this.#startedAt = context.timer.monotonic();
+    this.#awaited = peers.length;
     for (let index = 0; index < context.operations; index++) this.#open.set(index, new Tally(isEqual));
   }
 
   start(): void {
-    const { timer, patienceMs, peers } = this.#context;
-    this.#cancelAlarm = after(timer, patienceMs, () => this.#end());
+    const { timer, patienceMs, quorum } = this.#context;
     this.#signal.addEventListener("abort", this.#onAbort);
-    for (const peer of peers) void this.#ask(peer);
+    const first = this.#preference.next() ? quorum : this.#peers.length;
+    for (const peer of this.#peers.slice(0, first)) void this.#ask(peer);
+    this.#isPreferred = first < this.#peers.length;
+    const ms = !this.#isPreferred
+      ? patienceMs
+      : Math.min(patienceMs, this.#preference.patienceMs(this.#peers[first - 1]!));
+    this.#cancelAlarm = after(timer, ms, () => this.#isPreferred ? this.#askAll() : this.#end());
+  }
+
+  /** Asks those that were not preferred. */
+  #askAll(): void {
+    const { timer, patienceMs, quorum } = this.#context;
+    this.#isPreferred = false;
+    this.#preference.restart();
+    for (const peer of this.#peers.slice(quorum)) void this.#ask(peer);
+    this.#cancelAlarm();
+    this.#cancelAlarm = after(timer, patienceMs, () => this.#end());
   }
 
   async #ask(peer: Peer): Promise<void> {
-    const { post, check } = this.#context;
+    const { post, check, patienceMs } = this.#context;
+    this.#asked.add(peer);
     const answer = await post(peer, this.#controller.signal);
     const reply = answer.kind === "frame" ? await check(answer.frame, peer) : "";
     if (this.#controller.signal.aborted) return;
+    this.#asked.delete(peer);
     this.#awaited--;
+    this.#preference.note(peer.id, typeof reply === "string" ? patienceMs : this.#sinceMs);
     if (typeof reply !== "string") this.#count(reply);
     if (answer.kind === "later" && answer.overloaded) this.#overloaded++;
     if (answer.kind === "denied") this.#denied++;
     if (this.#awaited === 0 || this.#isHopeless) this.#end();
+    else if (this.#isPreferred && this.#cannotAgree) this.#askAll();
+  }
+
+  get #sinceMs(): number {
+    return this.#context.timer.monotonic() - this.#startedAt;
+  }
+
+  /** Whether those that were asked are too few for one of the operations. One for which an answer had no room may be asked again anyway. */
+  get #cannotAgree(): boolean {
+    const { size } = this.#asked;
+    const isShort = (index: number, { largest }: Tally<Result>) =>
+      largest + size + this.#leftOut(index) < this.#context.quorum;
+    return size === 0 || [...this.#open].some(([index, tally]) => isShort(index, tally));
   }
 
   #count({ replica, results }: QueryReply): void {
-    const { quorum, onAgreed } = this.#context;
+    const { quorum, onAgreed, patienceMs } = this.#context;
     this.#lengths.push(results.length);
     results.forEach((result, index) => {
-      const agreeing = this.#open.get(index)?.add(replica, result) ?? [];
-      if (agreeing.length < quorum) return;
+      const tally = this.#open.get(index);
+      if (!tally || tally.add(replica, result).length < quorum) return;
+      for (const other of tally.against(result)) this.#preference.note(other, patienceMs);
       this.#open.delete(index);
       onAgreed(index, result);
     });
@@ -114,7 +160,7 @@ class Poll {
 
   /** Whether waiting longer changes nothing: no operation is left, or none of those left can still get a quorum, and all are reads. */
   get #isHopeless(): boolean {
-    const { quorum, needed } = this.#context;
+    const { quorum, replicas: { needed } } = this.#context;
     for (const [index, tally] of this.#open) {
       if (this.#leftOut(index) >= needed) continue;
       if (tally.largest + this.#awaited >= quorum || readsOf(tally) < needed) return false;
@@ -142,6 +188,7 @@ class Poll {
 
   #stop(): void {
     this.#cancelAlarm();
+    for (const peer of this.#asked) this.#preference.noteSilent(peer, this.#sinceMs);
     this.#signal.removeEventListener("abort", this.#onAbort);
     this.#controller.abort();
   }

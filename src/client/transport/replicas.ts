@@ -5,6 +5,7 @@
 import { type ReplicaId, replicaId, type View, view } from "../../core/messages/ids.ts";
 import { primaryOf, weakQuorum } from "../../core/messages/quorum.ts";
 import type { ClusterFile } from "../../wire/mod.ts";
+import type { Preference } from "./preference.ts";
 import type { RandomIntegers } from "./random.ts";
 
 /** One replica. */
@@ -25,6 +26,8 @@ export class Replicas {
   /** f + 1: with this many equal replies, one is from a correct replica. */
   readonly needed: number;
   readonly peers: readonly Peer[];
+  /** Which of them queries ask first; set by the first query. */
+  preference: Preference | null = null;
   readonly #n: number;
   /** The latest view that each replica claimed, by replica id. */
   readonly #views: View[];
