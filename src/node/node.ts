@@ -20,7 +20,7 @@ import { type NodeUsage, usageOf } from "./in/usage.ts";
 import type { NodeInternals, NodeOptions } from "./options.ts";
 import { type Parts, prepareParts } from "./parts.ts";
 import type { Observer, Rejection } from "./ports.ts";
-import { type ScrubSchedule, startScrubbing } from "./repair/scrub.ts";
+import type { Scrubbed } from "./repair/scrub.ts";
 import type { NodeStatus } from "./status.ts";
 import type { ChangeLog } from "./watching/change_log.ts";
 import type { MessageListener } from "./watching/seen.ts";
@@ -192,12 +192,9 @@ export class ReplicaNode {
     return this.#replica.core?.wantedState?.() ?? [];
   }
 
-  /**
-   * Reads the state of the last checkpoint again in the background, at intervals and at a bounded rate, until `signal`
-   * aborts. Blobs that the store has lost or damaged are fetched from the others.
-   */
-  scrub(schedule: ScrubSchedule, signal: AbortSignal): void {
-    startScrubbing({ ...schedule, ...this.#connected.scrubbed, signal });
+  /** What scrubbing reads of this replica's state, and whom it tells. */
+  get scrubbed(): Scrubbed {
+    return this.#connected.scrubbed;
   }
 
   /** The status of the node. */

@@ -25,7 +25,7 @@ import { BlobServer } from "./out/blob_server.ts";
 import { Delivery } from "./out/delivery.ts";
 import type { Parts } from "./parts.ts";
 import type { Rejection, Timer } from "./ports.ts";
-import type { ScrubOptions, ScrubSchedule } from "./repair/scrub.ts";
+import type { Scrubbed } from "./repair/scrub.ts";
 import { dormantStatus } from "./status.ts";
 import { BlobReader } from "./storage/blob_reader.ts";
 import { restore } from "./storage/opening.ts";
@@ -51,7 +51,7 @@ export interface Connected {
   readonly timer: Timer;
   readonly maxQueriesPerTurn: number;
   /** What scrubbing reads, and whom it tells. */
-  readonly scrubbed: Omit<ScrubOptions, keyof ScrubSchedule | "signal">;
+  readonly scrubbed: Scrubbed;
 }
 
 /** Why a replica that has stopped accepts nothing; `null` if it has not. */
@@ -171,7 +171,7 @@ export function connect(
     onStoreFailure: (reason) => observers.notify((o) => o.onHostEvent?.({ kind: "store-failed", reason })),
     onStop: () => callers.refuse((kind) => refusalOf(replica, kind)!),
   });
-  const scrubbed: Connected["scrubbed"] = {
+  const scrubbed: Scrubbed = {
     timer,
     root: () => replica.core?.status().stateRoot ?? null,
     dropCache: store.dropCache && (() => store.dropCache!()),

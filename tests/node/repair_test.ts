@@ -5,6 +5,7 @@ import type { ReplicaEvent } from "../../src/core/events.ts";
 import { sha256 } from "../../src/crypto/mod.ts";
 import type { HostEvent } from "../../src/node/host_event.ts";
 import type { Store } from "../../src/node/ports.ts";
+import { startScrubbing } from "../../src/node/repair/scrub.ts";
 import { MemoryStore } from "../../src/stores/memory.ts";
 import { utf8 } from "../../src/wire/mod.ts";
 import { Cluster } from "./_cluster.ts";
@@ -121,7 +122,7 @@ async function stateBlobs(store: Store, root: Digest): Promise<ReadonlySet<Diges
 Deno.test("a replica reads its state again, and fetches what its disk has lost or changed", async () => {
   const { cluster, dog, disk, events, hostEvents, write, blobs } = await running();
   const stop = new AbortController();
-  dog.scrub({ everyMs: 60_000 }, stop.signal);
+  startScrubbing({ everyMs: 60_000, ...dog.scrubbed, signal: stop.signal });
   await write(0, 60);
   const state = await blobs();
   assertGreater(state.length, 10);
@@ -152,7 +153,7 @@ Deno.test("reading again takes as long as its rate says, and stops with its sign
     return read(digests);
   };
   const stop = new AbortController();
-  dog.scrub({ everyMs: 1_000, bytesPerSecond: 1_000 }, stop.signal);
+  startScrubbing({ everyMs: 1_000, bytesPerSecond: 1_000, ...dog.scrubbed, signal: stop.signal });
   await cluster.timer.advance(90_000);
   const duration = reads.at(-1)! - reads[0]!;
   assertGreater(duration, 50_000); // 60 kB and more

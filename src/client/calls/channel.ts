@@ -12,7 +12,7 @@ import { MAX_BODY_BYTES } from "../../wire/messages/limits.ts";
 import type { Timer } from "../../node/ports.ts";
 import type { Vote } from "../proofs/agreement.ts";
 import { Exchange, type ExchangeContext, type Sendable } from "./exchange.ts";
-import type * as Polling from "../queries/poll.ts";
+import { polling } from "../queries/polling.ts";
 import type { PollContext, Polled } from "../queries/poll.ts";
 import { type Answer, post } from "../transport/post.ts";
 import type { KnownEpochs } from "../epochs/known_epochs.ts";
@@ -58,9 +58,6 @@ const MOVED = Symbol("moved");
 
 /** The status with which a replica says that it is no member any more. */
 const GONE = 410;
-
-/** Loaded with the first query: a page that asks none does without. */
-let polling: typeof Polling | null = null;
 
 /** The connection of one client to its cluster. */
 export class Channel {
@@ -140,8 +137,7 @@ export class Channel {
     const [signature, digest] = await Promise.all([signer.sign("query", bytes), clientSha256(bytes)]);
     const frame = encodeClientFrame({ message, bytes, signature });
     const maxAnswerBytes = Math.min(operations.length * (genesis.limits.maxResultBytes + 64) + 4096, MAX_BODY_BYTES);
-    polling ??= await import("../queries/poll.ts");
-    return await polling.poll({
+    return await (await polling()).poll({
       replicas,
       operations: operations.length,
       quorum: quorum(genesis.replicas.length),

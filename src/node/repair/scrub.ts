@@ -33,6 +33,9 @@ export interface ScrubOptions extends ScrubSchedule {
   readonly onPass?: (pass: { readonly blobs: number; readonly bytes: number; readonly damaged: number }) => void;
 }
 
+/** The part of the options that a node gives. */
+export type Scrubbed = Omit<ScrubOptions, keyof ScrubSchedule | "signal">;
+
 /** Default time between passes, ms. */
 const EVERY_MS = 3_600_000;
 /** Default rate: on a disk of today less than one hundredth of what it can. */
@@ -49,7 +52,10 @@ export function checkScrub(schedule: ScrubSchedule): void {
   }
 }
 
-/** Scrubs until `signal` aborts. */
+/**
+ * Reads the state of the last checkpoint again in the background, at intervals and at a bounded rate, until `signal`
+ * aborts. Blobs that the store has lost or damaged are fetched from the others.
+ */
 export function startScrubbing(options: ScrubOptions): void {
   checkScrub(options);
   const { timer, signal, everyMs = EVERY_MS } = options;

@@ -15,7 +15,7 @@ import {
 import { deferred } from "../../node/async/deferred.ts";
 import { handOver } from "../../node/hand_over.ts";
 import type { ReplicaNode } from "../../node/node.ts";
-import { checkScrub } from "../../node/repair/scrub.ts";
+import { checkScrub, startScrubbing } from "../../node/repair/scrub.ts";
 import type { Timer, Transport } from "../../node/ports.ts";
 import type { HostEvent } from "../../node/host_event.ts";
 import { checkSchedule, scheduleSnapshots } from "../../snapshot/schedule.ts";
@@ -234,7 +234,7 @@ async function open(options: OpenReplicaOptions, opening: Opening): Promise<Memb
       const { ended, ...shared } = parts;
       const ending = AbortSignal.any([signal, parts.signal]);
       const running = AbortSignal.any([signal, ended]);
-      if (scrub && !persistInputs) node.scrub(scrub, running);
+      if (scrub && !persistInputs) startScrubbing({ ...scrub, ...node.scrubbed, signal: running });
       if (snapshots) scheduleSnapshots(node, snapshots, { timer, signal: running, report: node.report });
       const upgrade = upgradeWebSocket && { upgradeWebSocket };
       const hosted = interposer?.node(node) ?? node;

@@ -4,6 +4,7 @@
  */
 import { clientSha256 } from "../../crypto/client.ts";
 import { later } from "../../client/later/mod.ts";
+import { polling } from "../../client/queries/polling.ts";
 import { RealCryptography } from "./cryptography.ts";
 import type { HttpParts } from "./parts.ts";
 import { Callers } from "./callers/callers.ts";
@@ -17,6 +18,6 @@ const PARTS: HttpParts = {
 
 /** The parts. What the client library loads at its first use is there: in a run nothing may wait for a disk. */
 export async function httpParts(): Promise<HttpParts> {
-  await Promise.all([clientSha256(new Uint8Array()), later()]);
+  await Promise.all([clientSha256(new Uint8Array()), later(), polling()]);
   return PARTS;
 }

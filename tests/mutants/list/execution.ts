@@ -194,8 +194,8 @@ export const EXECUTION: readonly Mutant[] = [
     why: "backups do not measure the primary's timestamp against their clocks",
     edits: [
       normal(
-        "if (!carried && batch.timestamp > ceiling(step)) return",
-        "if (carried && batch.timestamp > Infinity + ceiling(step)) return",
+        "if (!carried && batch.timestamp > ceiling(step) &&",
+        "if (carried && batch.timestamp > Infinity + ceiling(step) &&",
       ),
     ],
     breaks: ["agreed-time"],

@@ -157,8 +157,8 @@ export const VIEW_CHANGES: readonly Mutant[] = [
         'if (replica !== primaryOf(view, step.n)) return discard("not-the-primary");',
       ),
       normal(
-        "  if (prePrepare.message.view !== step.state.view) return;\n  if (!carried) watchProgress",
-        "  if (!carried) watchProgress",
+        "  if (prePrepare.message.view !== step.state.view) return;\n  if (!carried) {",
+        "  if (!carried) {",
       ),
       normal(
         "if (!prePrepare || !batch || prePrepare.message.view !== step.state.view) return;",
