@@ -8,7 +8,7 @@ import type { Genesis } from "../../core/config.ts";
 import { MachineVersions, type StateMachines } from "../../core/epochs/versions.ts";
 import { type Digest, type SequenceNumber, sequenceNumber } from "../../core/messages/ids.ts";
 import type { Store } from "../../node/ports.ts";
-import { type Epoch, epochOf } from "../../wire/epochs/mod.ts";
+import { endOf, epochOf } from "../../wire/epochs/mod.ts";
 import type { ProvenHead } from "../manifest.ts";
 import { SnapshotError } from "../snapshot_error.ts";
 import { archivedNumbers, readArchived } from "../storage/archive.ts";
@@ -113,10 +113,6 @@ async function readAll(storage: SnapshotStorage, snapshots: readonly ProvenHead[
     }
   }
   return seen.size;
-}
-
-function endOf(epochs: readonly Epoch[], { number }: Epoch): Epoch["start"] | undefined {
-  return epochs[number + 1]?.start;
 }
 
 /** Whether there is a root to compare with. @throws {SnapshotError} if it is another one. */

@@ -59,3 +59,8 @@ export function parseChainText(text: string): readonly Uint8Array[] {
 export function epochOf(epochs: readonly Epoch[], sequence: number): Epoch | undefined {
   return epochs.findLast(({ start }) => sequence > (start?.sequence ?? 0));
 }
+
+/** The number and the state at which an epoch ended; `undefined` if the next one is not among these. */
+export function endOf(epochs: readonly Epoch[], { number }: Epoch): NonNullable<Epoch["start"]> | undefined {
+  return epochs[number + 1]?.start ?? undefined;
+}

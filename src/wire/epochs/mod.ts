@@ -3,7 +3,7 @@
  * `docs/membership.md` has the design.
  * @module
  */
-export { epochOf, followChain, MAX_LINKS, parseChainText } from "./chain.ts";
+export { endOf, epochOf, followChain, MAX_LINKS, parseChainText } from "./chain.ts";
 export {
   type Configuration,
   decodeConfiguration,

@@ -8,6 +8,7 @@ import { weakQuorum } from "../../../core/messages/quorum.ts";
 import { createWebVerifier } from "../../../crypto/web.ts";
 import { fromHex } from "../../../wire/codec/hex.ts";
 import { utf8 } from "../../../wire/codec/utf8.ts";
+import { endOf } from "../../../wire/epochs/chain.ts";
 import type { Epoch } from "../../../wire/epochs/epoch.ts";
 import {
   parseStatement,
@@ -21,6 +22,7 @@ import type { BatchEvent, ChangeEvent } from "../../watch/events.ts";
 import type { WatchVote } from "../../watch/source.ts";
 import type { ProvenChange } from "../proven.ts";
 import { attempt, ProofError } from "../proof_error.ts";
+import { latestFirst } from "./latest_first.ts";
 
 /** A vote, and what it says. */
 interface Vote extends WatchVote {
@@ -36,19 +38,13 @@ export async function provenChange(
   const epochs = await epochsOf(genesis, chain);
   const votes = votesOf(event);
   checkSaid(event, votes);
-  // Members of later epochs know the last numbers before. They are tried first.
-  let reason: unknown;
-  for (const epoch of [...epochs].reverse()) {
-    try {
-      await checkSigned(epochs, epoch, votes);
-      const voters = votes.map(({ replica }) => replica).sort((a, b) => a - b);
-      const signers = voters.map((id) => epoch.genesis.replicas[id]!.name);
-      return { sequence: event.sequence as SequenceNumber, watch: votes[0]!.said.watch, voters, signers };
-    } catch (error) {
-      reason ??= error;
-    }
-  }
-  throw reason;
+  // Members of later epochs know the last numbers before.
+  return await latestFirst(epochs, async (epoch) => {
+    await checkSigned(epochs, epoch, votes);
+    const voters = votes.map(({ replica }) => replica).sort((a, b) => a - b);
+    const signers = voters.map((id) => epoch.genesis.replicas[id]!.name);
+    return { sequence: event.sequence as SequenceNumber, watch: votes[0]!.said.watch, voters, signers };
+  });
 }
 
 /** The votes of different replicas about one watch. */
@@ -109,7 +105,7 @@ function isIn(content: WatchedContent, event: ChangeEvent | BatchEvent): boolean
 /** Checks the signatures, as those of members of this epoch. */
 async function checkSigned(epochs: readonly Epoch[], epoch: Epoch, votes: readonly Vote[]): Promise<void> {
   const { genesis: { replicas }, context, number } = epoch;
-  const end = epochs[number + 1]?.start?.sequence ?? Infinity;
+  const end = endOf(epochs, epoch)?.sequence ?? Infinity;
   const verifier = createWebVerifier(context, number);
   for (const { replica, statement, signature, said } of votes) {
     const member = replicas[replica];

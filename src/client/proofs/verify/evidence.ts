@@ -10,6 +10,7 @@ import { decodeEvidence, type EvidenceItem, wireLimits } from "../../../wire/mod
 import { epochsOf } from "../../epochs/following.ts";
 import { EvidenceError } from "../../errors.ts";
 import type { Misconduct } from "../proven.ts";
+import { latestFirst } from "./latest_first.ts";
 
 /** The misconduct that an item proves. @throws {EvidenceError} as {@linkcode verifyEvidence} says. */
 export async function misconductIn(
@@ -25,17 +26,8 @@ export async function misconductIn(
  * @throws {EvidenceError} as {@linkcode verifyEvidence} says.
  */
 export async function misconductAmong(epochs: readonly Epoch[], item: EvidenceItem): Promise<Misconduct> {
-  let reason: unknown;
   // The signatures say of which epoch it is. Both messages must be signed for the same one.
-  for (const epoch of epochs.toReversed()) {
-    try {
-      return await convictedIn(epoch, item);
-    } catch (error) {
-      if (!(error instanceof EvidenceError)) throw error;
-      reason ??= error;
-    }
-  }
-  throw reason;
+  return await latestFirst(epochs, (epoch) => convictedIn(epoch, item));
 }
 
 async function convictedIn({ genesis, context, number }: Epoch, item: EvidenceItem): Promise<Misconduct> {

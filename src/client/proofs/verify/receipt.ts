@@ -7,6 +7,7 @@ import type { Digest } from "../../../core/messages/ids.ts";
 import type { ClientRequest, Reply, Result } from "../../../core/messages/messages.ts";
 import { weakQuorum } from "../../../core/messages/quorum.ts";
 import { createWebVerifier, webSha256 } from "../../../crypto/web.ts";
+import { endOf } from "../../../wire/epochs/chain.ts";
 import type { Epoch } from "../../../wire/epochs/epoch.ts";
 import { decodeFrame } from "../../../wire/messages/frame.ts";
 import { epochsOf } from "../../epochs/following.ts";
@@ -14,6 +15,7 @@ import { agree } from "../agreement.ts";
 import { attempt, ProofError } from "../proof_error.ts";
 import type { ProvenResult, Receipt } from "../proven.ts";
 import { checkReply, type ReplyCheck } from "../reply_gate.ts";
+import { latestFirst } from "./latest_first.ts";
 
 /** The result that a receipt proves. @throws {ProofError} or {@linkcode LinkError}, as {@linkcode verifyReceipt} says. */
 export async function provenResult(
@@ -24,29 +26,22 @@ export async function provenResult(
   const epochs = await epochsOf(genesis, chain);
   const { request, digest } = await verifiedRequest(epochs, receipt);
   const operation = request.operations[receipt.index]!;
-  // The stored reply to a retransmission is signed in the epoch in which it is given. The latest epochs come first.
-  let reason: unknown;
-  for (const epoch of [...epochs].reverse()) {
-    try {
-      const expected = { digest, results: request.operations.length };
-      const replies = await verifiedReplies(epoch, receipt.replies, expected);
-      const result = replies[0]!.results[receipt.index]!;
-      if (!isPossible(epochs, epoch, result)) throw new ProofError("result: its number is of a later epoch");
-      const voters = [...new Set(replies.map(({ replica }) => replica))].sort((a, b) => a - b);
-      const { client, session, timestamp } = request;
-      const signers = voters.map((id) => epoch.genesis.replicas[id]!.name);
-      return { client, session, timestamp, operation, result, voters, signers };
-    } catch (error) {
-      reason ??= error;
-    }
-  }
-  throw reason;
+  // The stored reply to a retransmission is signed in the epoch in which it is given.
+  return await latestFirst(epochs, async (epoch) => {
+    const expected = { digest, results: request.operations.length };
+    const replies = await verifiedReplies(epoch, receipt.replies, expected);
+    const result = replies[0]!.results[receipt.index]!;
+    if (!isPossible(epochs, epoch, result)) throw new ProofError("result: its number is of a later epoch");
+    const voters = [...new Set(replies.map(({ replica }) => replica))].sort((a, b) => a - b);
+    const { client, session, timestamp } = request;
+    const signers = voters.map((id) => epoch.genesis.replicas[id]!.name);
+    return { client, session, timestamp, operation, result, voters, signers };
+  });
 }
 
 /** Whether replicas of this epoch can have given a result: its number is not above the end of the epoch. */
-function isPossible(epochs: readonly Epoch[], { number }: Epoch, { sequence }: Result): boolean {
-  const end = epochs[number + 1]?.start?.sequence ?? Infinity;
-  return sequence <= end;
+function isPossible(epochs: readonly Epoch[], epoch: Epoch, { sequence }: Result): boolean {
+  return sequence <= (endOf(epochs, epoch)?.sequence ?? Infinity);
 }
 
 async function verifiedRequest(
