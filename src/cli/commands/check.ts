@@ -12,6 +12,7 @@ import { type FoundCluster, readCluster, usualClusters } from "../find_cluster.t
 import { genesisSigners, signersText } from "../genesis/signatures.ts";
 import { followMembers } from "../members/follow.ts";
 import { keepIn, KeptChain } from "../members/kept_chain.ts";
+import { tableOf } from "../members/words.ts";
 import { CHAIN_FLAG, CLUSTER_FLAG } from "../parser/flags.ts";
 import { type Call, defineVerb, type Flags } from "../parser/verb.ts";
 import type { Terminal } from "../terminal.ts";
@@ -157,7 +158,7 @@ export function linesOf({ source, cluster }: FoundCluster, judgement: Judgement)
       ? []
       : [`epoch ${number}, since number ${start!.sequence}: members, keys or rules have changed since the genesis`]),
     "",
-    ...tableOf(["member", "url", "view", "executed", "clock", "state"], rows),
+    ...tableOf([["member", "url", "view", "executed", "clock", "state"], ...rows]),
     `(${source}: ${cluster.genesis.name})`,
   ];
 }
@@ -183,12 +184,6 @@ function nextLines({ verdict, members, quorum }: Judgement): readonly string[] {
 
 function wrongLine({ report, faults, votes }: Judged): string {
   return `wrong: ${report.name}${votes ? "" : " (does not count)"}: ${faults.map(({ text }) => text).join("; ")}`;
-}
-
-function tableOf(head: readonly string[], rows: readonly (readonly string[])[]): readonly string[] {
-  const table = [head, ...rows];
-  const widths = head.map((_, column) => Math.max(...table.map((row) => row[column]!.length)));
-  return table.map((row) => row.map((cell, i) => cell.padEnd(widths[i]!)).join("  ").trimEnd());
 }
 
 /** The judgement as JSON. */
