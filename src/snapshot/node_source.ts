@@ -13,23 +13,29 @@ export type SnapshotNode = Pick<
   "genesis" | "epoch" | "past" | "stableCertificate" | "readBlobs" | "wantedState"
 >;
 
+/** A {@linkcode SnapshotNode}, or one that has not started or has halted. */
+type AnyNode = Pick<SnapshotNode, "genesis"> & Partial<SnapshotNode>;
+
 /**
  * The last stable checkpoint of a node, or the one at which its epoch starts.
  * @throws {SnapshotError} if it gives none.
  */
-export function headOf(node: Pick<SnapshotNode, "genesis"> & Partial<SnapshotNode>): SnapshotHead {
+export function headOf(node: AnyNode): SnapshotHead {
+  const reason = whyNoHead(node);
+  if (reason !== null) throw new SnapshotError(reason);
   const { genesis, links } = node.past ?? { genesis: node.genesis, links: [] };
-  const certificate = node.stableCertificate?.() ?? [];
-  if (certificate.length === 0 && !node.epoch?.start) {
-    throw new SnapshotError(
-      `the replica has no stable checkpoint yet: the first one comes after ${genesis.checkpointInterval} batches; ` +
-        "or it has halted",
-    );
+  return { genesis, ...(links.length > 0 && { chain: links }), certificate: node.stableCertificate?.() ?? [] };
+}
+
+/** Why a node gives no state: nothing was ordered yet that could be lost, or it does not have the state yet, and others have. */
+export function whyNoHead(node: AnyNode): string | null {
+  if ((node.stableCertificate?.() ?? []).length > 0) return null;
+  if (!node.epoch?.start) {
+    const { checkpointInterval } = node.past?.genesis ?? node.genesis;
+    return `the replica has no stable checkpoint yet: the first one comes after ${checkpointInterval} batches; ` +
+      "or it has halted";
   }
-  if (certificate.length === 0 && node.wantedState!().length > 0) {
-    throw new SnapshotError("the replica is still fetching the state at which its epoch starts");
-  }
-  return { genesis, ...(links.length > 0 && { chain: links }), certificate };
+  return node.wantedState!().length > 0 ? "the replica is still fetching the state at which its epoch starts" : null;
 }
 
 /** The node as a source. It is the node of one epoch: in the next one there is another node. */

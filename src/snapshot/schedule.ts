@@ -6,7 +6,7 @@ import type { Millis } from "../core/messages/ids.ts";
 import { describeThrown } from "../core/ordering/machine_guard.ts";
 import type { HostEvent } from "../node/host_event.ts";
 import type { Timer } from "../node/ports.ts";
-import { nodeSource, type SnapshotNode } from "./node_source.ts";
+import { nodeSource, type SnapshotNode, whyNoHead } from "./node_source.ts";
 import { pruneSnapshots } from "./prune.ts";
 import { saveSnapshot } from "./save.ts";
 import type { SnapshotStorage } from "./storage/storage.ts";
@@ -51,8 +51,7 @@ export function scheduleSnapshots(
   const { storage, everyMs, keep } = schedule;
   let cancel = () => {};
   const save = async () => {
-    // Nothing was ordered yet that could be lost; or this replica does not have the state yet, and others have.
-    if (node.stableCertificate().length === 0 && (!node.epoch.start || node.wantedState().length > 0)) return;
+    if (whyNoHead(node) !== null) return;
     const startedAt = timer.monotonic();
     const { sequence, fetched } = await saveSnapshot(nodeSource(node), storage);
     if (fetched.blobs > 0) {
