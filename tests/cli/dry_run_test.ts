@@ -9,10 +9,7 @@ import { utf8 } from "../../src/wire/mod.ts";
 import { MemoryStore } from "../../src/stores/memory.ts";
 import { openReplica } from "../../src/runtime/deno.ts";
 import { clusterOfOne } from "../tools/cluster_of_one.ts";
-
-class KeyValue2 extends KeyValue {
-  override version = "key-value/2";
-}
+import { KeyValue2 } from "../tools/key_value2.ts";
 
 /** The versions, with this migration. */
 const versionsWith = (migrate: Migrate) =>

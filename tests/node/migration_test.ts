@@ -9,7 +9,7 @@ import { fromUtf8, utf8 } from "../../src/wire/mod.ts";
 import { FOUR, memberOf, Members, OTHERS, until, urlsOf } from "./_epochs.ts";
 
 /** As key-value/1, with values in capitals: `GET` and `SET` have other chunks and other results. */
-class KeyValue2 extends KeyValue {
+class CapitalKeyValue extends KeyValue {
   override readonly version: string = "key-value/2";
 
   override query(operation: Uint8Array): Uint8Array {
@@ -20,7 +20,7 @@ class KeyValue2 extends KeyValue {
 /** Each value of version 1 with an exclamation mark. */
 const migrate: NonNullable<MachineVersion["migrate"]> = {
   "key-value/1": (chunks) => {
-    const [former, next] = [new KeyValue(), new KeyValue2()];
+    const [former, next] = [new KeyValue(), new CapitalKeyValue()];
     former.restore(chunks);
     const ask = (operation: object) => JSON.parse(fromUtf8(former.query(utf8(JSON.stringify(operation)))));
     let after: string | undefined;
@@ -37,7 +37,7 @@ const migrate: NonNullable<MachineVersion["migrate"]> = {
 };
 const both: StateMachines = {
   "key-value/1": () => new KeyValue(),
-  "key-value/2": { create: () => new KeyValue2(), migrate },
+  "key-value/2": { create: () => new CapitalKeyValue(), migrate },
 };
 
 interface Seen {
@@ -69,7 +69,7 @@ Deno.test("the state is that of the next version from the closing checkpoint on,
   for (let i = 1; i <= 40; i++) await cluster.vouch(FOUR[i % 4]!, "a", i, `SET key${i} ${"v".repeat(400)}${i}`);
   const members = { replicas: [...FOUR.slice(1), "Eagle"].map(memberOf), urls: urlsOf(["Eagle"]) };
   const operation = await cluster.operation(cluster.member("Apple").epoch, { ...members, stateMachine: "key-value/2" });
-  await cluster.open("Eagle", { stateMachine: { "key-value/2": () => new KeyValue2() } });
+  await cluster.open("Eagle", { stateMachine: { "key-value/2": () => new CapitalKeyValue() } });
   assert((await cluster.vouch("Ball", "admin", 1, operation)).startsWith("ok"));
   const after = ["Ball", "Candy", "Dog", "Eagle"];
   await cluster.reached(1, after);
@@ -94,7 +94,7 @@ Deno.test("a migration that throws leaves the former version in force, and the c
   const throwing = {
     "key-value/1": () => new KeyValue(),
     "key-value/2": {
-      create: () => new KeyValue2(),
+      create: () => new CapitalKeyValue(),
       migrate: {
         "key-value/1": () => {
           throw new Error("no way");
@@ -188,7 +188,7 @@ Deno.test("one that was away over two versions follows both", async () => {
   const { cluster } = await opened(() => both);
   const back: StateMachines = {
     "key-value/1": { create: () => new KeyValue(), migrate: { "key-value/2": (chunks) => chunks } },
-    "key-value/2": { create: () => new KeyValue2(), migrate },
+    "key-value/2": { create: () => new CapitalKeyValue(), migrate },
   };
   for (let i = 1; i <= 20; i++) await cluster.vouch("Apple", "a", i, `SET key${i} ${"v".repeat(1000)}`);
   await cluster.crash("Dog");
@@ -255,7 +255,7 @@ Deno.test("typed machines: the versions before are known by themselves, and seve
 Deno.test("key-value/1 becomes key-value/2 under load: no error, nothing lost, nothing twice", async () => {
   const counting: StateMachines = {
     "key-value/1": () => new KeyValue(),
-    "key-value/2": { create: () => new KeyValue2(), migrate: { "key-value/1": (chunks) => chunks } },
+    "key-value/2": { create: () => new CapitalKeyValue(), migrate: { "key-value/1": (chunks) => chunks } },
   };
   const { cluster } = await opened(() => counting);
   let isOver = false;

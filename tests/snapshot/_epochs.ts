@@ -6,12 +6,9 @@ import { nodeSource } from "../../src/snapshot/node_source.ts";
 import { type SavedSnapshot, saveSnapshot } from "../../src/snapshot/save.ts";
 import { storageArchive } from "../../src/snapshot/storage/archive.ts";
 import { utf8 } from "../../src/wire/mod.ts";
+import { KeyValue2 } from "../tools/key_value2.ts";
 import { clusterFile, FOUR, memberOf, Members, until, urlsOf } from "../node/_epochs.ts";
 import { Bucket } from "./_bucket.ts";
-
-class KeyValue2 extends KeyValue {
-  override readonly version: string = "key-value/2";
-}
 
 /** Both versions of the machine. The second one begins with one key more. */
 export const VERSIONS = {
