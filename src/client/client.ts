@@ -3,7 +3,6 @@
  * @module
  */
 import type { ClientId, Digest } from "../core/messages/ids.ts";
-import { weakQuorum } from "../core/messages/quorum.ts";
 import { fromUtf8 } from "../wire/codec/utf8.ts";
 import { parseClusterFile } from "../wire/cluster_file.ts";
 import type { Watched } from "../wire/watch.ts";
@@ -23,6 +22,7 @@ import { Deadlines } from "./calls/deadlines.ts";
 import { Queries } from "./queries/queries.ts";
 import { Session } from "./calls/session.ts";
 import { deliver, hasLostSession, mustAcknowledge, refusalOf } from "./calls/results.ts";
+import { later } from "./later/mod.ts";
 import { KnownEpochs } from "./epochs/known_epochs.ts";
 import { CallQueue } from "./calls/call_queue.ts";
 
@@ -48,8 +48,6 @@ export class Client {
   readonly #settings: ClientSettings;
   /** Ends all watches. */
   readonly #ended = new AbortController();
-  readonly #window: number;
-  readonly #sessionIdleMs: number;
   readonly #epochs: KnownEpochs;
   readonly #channel: Channel;
   readonly #queue: CallQueue;
@@ -74,25 +72,21 @@ export class Client {
    */
   constructor(options: ClientOptions) {
     const cluster = parseClusterFile(options.cluster);
-    const { limits } = cluster.genesis;
     const settings = settingsOf(options);
     this.#settings = settings;
     this.#nonce = settings.random();
-    this.#window = limits.sessionWindow;
-    this.#sessionIdleMs = limits.sessionIdleMs;
     this.#epochs = new KnownEpochs({ ...settings, cluster });
     this.#channel = new Channel({ ...options, ...settings, epochs: this.#epochs });
-    this.#bundleLimit = new BundleLimit(limits);
+    this.#bundleLimit = new BundleLimit(this.#epochs);
     this.#deadlines = new Deadlines(settings.timer, settings.timeoutMs);
     this.#queries = new Queries({
       ...settings,
-      limits,
+      rules: this.#epochs,
       deadlines: this.#deadlines,
       channel: this.#channel,
-      needed: weakQuorum(cluster.genesis.replicas.length),
       order: async (operation, signal) => (await this.submit(operation, { signal })).value,
     });
-    this.#queue = new CallQueue(limits, settings);
+    this.#queue = new CallQueue(this.#epochs, settings);
   }
 
   /** The links of the chain of epochs that the client has followed, from epoch 0 on; empty while the genesis holds. */
@@ -130,6 +124,8 @@ export class Client {
    */
   async submit(operation: Operation, settings: CallSettings = {}): Promise<Outcome> {
     const bytes = operationBytes(operation);
+    // A later epoch may allow longer ones.
+    if (bytes.length > this.#queue.longest) await (await later()).catchUp(this.#epochs);
     if (this.#closed) throw new ClientClosedError("none");
     settings.signal?.throwIfAborted();
     this.#queue.checkRoom(bytes);
@@ -167,6 +163,7 @@ export class Client {
   /** The same as {@linkcode query}, for answers that are not JSON. */
   async queryBytes(operation: Operation, { signal }: CallSettings = {}): Promise<Uint8Array> {
     const bytes = operationBytes(operation);
+    if (bytes.length > this.#queue.longest) await (await later()).catchUp(this.#epochs);
     if (this.#closed) throw new ClientClosedError("none");
     signal?.throwIfAborted();
     this.#queue.checkRoom(bytes);
@@ -238,7 +235,7 @@ export class Client {
   /** The session to use, if any. One that was idle for long may have expired; a new one avoids an operation whose effect is unknown. */
   #presentSession(): Session | null {
     const idleMs = this.#settings.timer.monotonic() - this.#sessionUsed;
-    if (this.#inFlight === 0 && idleMs >= this.#sessionIdleMs / 2) this.#session = null;
+    if (this.#inFlight === 0 && idleMs >= this.#epochs.limits.sessionIdleMs / 2) this.#session = null;
     return this.#session;
   }
 
@@ -251,7 +248,7 @@ export class Client {
       this.#nonce = this.#settings.random();
       const [opened] = votes[0]!.reply.results;
       if (opened!.status !== "ok") throw refusalOf(opened!);
-      this.#session = new Session(Number(fromUtf8(opened!.value)), this.#window);
+      this.#session = new Session(Number(fromUtf8(opened!.value)), this.#epochs);
       this.#sessionUsed = this.#settings.timer.monotonic();
     } catch (error) {
       if (!opening.signal.aborted) { for (const call of this.#queue.all()) call.reject(error); }

@@ -9,7 +9,7 @@ function results(count: number, bytes: number, status: Result["status"] = "ok"):
 }
 
 function bundleLimit(): BundleLimit {
-  return new BundleLimit({ ...DEFAULT_LIMITS, maxRequestOperations: 100, maxSessionReplyBytes: 1000 });
+  return new BundleLimit({ limits: { ...DEFAULT_LIMITS, maxRequestOperations: 100, maxSessionReplyBytes: 1000 } });
 }
 
 Deno.test("small results do not change the limit", () => {

@@ -46,4 +46,13 @@ Deno.test("a client asks the replica whose reply is of a later epoch, at once, a
     await settled();
   }
   assertEquals(asked.length, 4 + 5);
+  // And every second question goes to another one, so that liars who answer first keep nobody from the chain.
+  const latest = asked.slice(4);
+  assertEquals(latest.filter((name) => name === "apple.example").length < latest.length, true, `${latest}`);
+  for (let i = 0; i < 40; i++) {
+    now += 20;
+    epochs.doubt(urlOf(FOUR[i % 3]!));
+    await settled();
+  }
+  assertEquals(asked.slice(-30).includes("dog.example"), true, `${asked}`);
 });

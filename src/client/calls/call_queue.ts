@@ -2,7 +2,7 @@
  * The operations that wait to be sent: a queue of limited size.
  * @module
  */
-import type { Limits } from "../../core/config.ts";
+import type { Rules } from "../epochs/present.ts";
 import type { Call } from "./call.ts";
 import { QueueFullError } from "../errors.ts";
 
@@ -19,18 +19,23 @@ export interface CallQueueBounds {
 
 /** A queue of calls. A call may leave it from any place. */
 export class CallQueue {
-  readonly #limits: Limits;
+  readonly #rules: Rules;
   readonly #bounds: CallQueueBounds;
   #calls = new Set<Call>();
   #bytes = 0;
 
-  constructor(limits: Limits, bounds: CallQueueBounds) {
-    this.#limits = limits;
+  constructor(rules: Rules, bounds: CallQueueBounds) {
+    this.#rules = rules;
     this.#bounds = bounds;
   }
 
   get size(): number {
     return this.#calls.size;
+  }
+
+  /** The longest operation that the cluster accepts, bytes. */
+  get longest(): number {
+    return this.#rules.limits.maxRequestBytes - REQUEST_OVERHEAD_BYTES - OPERATION_OVERHEAD_BYTES;
   }
 
   /**
@@ -39,9 +44,8 @@ export class CallQueue {
    * @throws {QueueFullError} if too much is waiting already.
    */
   checkRoom(operation: Uint8Array): void {
-    const most = this.#limits.maxRequestBytes - REQUEST_OVERHEAD_BYTES - OPERATION_OVERHEAD_BYTES;
-    if (operation.length > most) {
-      throw new RangeError(`operation: expected at most ${most} bytes, got ${operation.length}`);
+    if (operation.length > this.longest) {
+      throw new RangeError(`operation: expected at most ${this.longest} bytes, got ${operation.length}`);
     }
     const { maxWaitingOperations, maxWaitingBytes } = this.#bounds;
     if (this.#calls.size >= maxWaitingOperations || this.#bytes + operation.length > maxWaitingBytes) {
@@ -67,10 +71,11 @@ export class CallQueue {
   /** Takes the oldest calls, at most `max`, as many as fit in one request. */
   takeBundle(max: number): Call[] {
     const taken: Call[] = [];
-    let room = this.#limits.maxRequestBytes - REQUEST_OVERHEAD_BYTES;
+    let room = this.#rules.limits.maxRequestBytes - REQUEST_OVERHEAD_BYTES;
     for (const call of this.#calls) {
       room -= call.operation.length + OPERATION_OVERHEAD_BYTES;
-      if (room < 0 || taken.length === max) break;
+      // One that the limits allowed when it was added, and do not now, goes alone: it is denied.
+      if (taken.length === max || (room < 0 && taken.length > 0)) break;
       taken.push(call);
     }
     for (const call of taken) this.remove(call);

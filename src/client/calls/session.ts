@@ -2,6 +2,7 @@
  * A client's session: the numbering of its requests.
  * @module
  */
+import type { Rules } from "../epochs/present.ts";
 
 /** Assigns the timestamps 1, 2, 3, … and knows which of them are not answered yet. */
 export class Session {
@@ -13,8 +14,7 @@ export class Session {
   constructor(
     /** The sequence number at which the session was opened. */
     readonly id: number,
-    /** The most that a timestamp may be ahead of the lowest unanswered one: the genesis's `sessionWindow`. */
-    readonly window: number,
+    readonly rules: Rules,
   ) {}
 
   /** The lowest timestamp without an answer; if all are answered, the next timestamp. */
@@ -23,9 +23,9 @@ export class Session {
     return this.#next;
   }
 
-  /** Whether the window allows another timestamp. */
+  /** Whether the window allows another timestamp: the most that it may be ahead of the lowest unanswered one. */
   get hasRoom(): boolean {
-    return this.#next < this.lowestUnanswered + this.window;
+    return this.#next < this.lowestUnanswered + this.rules.limits.sessionWindow;
   }
 
   /** Assigns the next timestamp. */

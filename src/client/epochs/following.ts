@@ -5,6 +5,7 @@
 import type { Genesis } from "../../core/config.ts";
 import { clientClusterId, clientSha256, createClientVerifier } from "../../crypto/client.ts";
 import { type ChainCrypto, type Epoch, firstEpoch, followChain } from "../../wire/epochs/mod.ts";
+import type { EpochsToAsk, EpochsToWatch } from "./present.ts";
 import { fromBase64, GrowingBuffer, MAX_BODY_BYTES } from "../../wire/mod.ts";
 
 /** How long an answer may take, ms. */
@@ -27,6 +28,19 @@ export async function epochsOf(genesis: Genesis, chain: readonly Uint8Array[]): 
 /** The epoch to which these links lead from a known one. @throws {LinkError} if they do not follow from it. */
 export async function lastEpoch(known: Epoch, links: readonly Uint8Array[]): Promise<Epoch> {
   return (await followChain(known, links, CHAIN_CRYPTO)).at(-1)!;
+}
+
+/** The last number of an epoch; `null` if no later one is known. */
+export async function endOf({ chain, options }: EpochsToWatch, number: number): Promise<number | null> {
+  if (chain.length <= number) return null;
+  return (await epochsOf(options.cluster.genesis, chain))[number + 1]?.start?.sequence ?? null;
+}
+
+/** Asks all replicas that are known for links. Never rejects. */
+export async function catchUp(epochs: EpochsToAsk): Promise<void> {
+  const present = await epochs.present();
+  const asking = present.replicas.peers.map(({ url }) => epochs.ask(present, url).catch(() => {}));
+  await Promise.all(asking);
 }
 
 /** The links that a replica shows; none if it does not answer so. @throws {Error} if the answer is malformed or too large. */

@@ -3,6 +3,7 @@
  * follows from there the links that any member shows: each proves itself.
  * @module
  */
+import type { Limits } from "../../core/config.ts";
 import type { Digest } from "../../core/messages/ids.ts";
 import { clientClusterId, createClientVerifier } from "../../crypto/client.ts";
 import type { ClusterFile } from "../../wire/cluster_file.ts";
@@ -30,19 +31,21 @@ const AHEAD_MS = 20;
 
 /** The epochs of one client. */
 export class KnownEpochs implements EpochsToWatch {
-  readonly #options: KnownEpochsOptions;
+  readonly options: KnownEpochsOptions;
   #chain: readonly Uint8Array[];
   #present: PresentEpoch | null = null;
   #opening: Promise<PresentEpoch> | null = null;
   #asking = false;
   /** Where a replica is whose reply seems to be of a later epoch, and which is asked next. */
   #ahead: string | null = null;
+  /** Replicas that seemed to be ahead and were asked. */
+  readonly #vain = new Set<string>();
   #askedAt = -Infinity;
   #asked = 0;
   readonly #listeners = new Set<() => void>();
 
   constructor(options: KnownEpochsOptions) {
-    this.#options = options;
+    this.options = options;
     this.#chain = options.chain;
   }
 
@@ -51,17 +54,14 @@ export class KnownEpochs implements EpochsToWatch {
     return this.#chain;
   }
 
+  /** The limits of the last epoch that is known; of the first one until {@linkcode present} has been asked. */
+  get limits(): Limits {
+    return (this.#present?.epoch ?? this.options.cluster).genesis.limits;
+  }
+
   /** The last epoch that is known. @throws {LinkError} if the given chain does not follow from the genesis. */
   present(): PresentEpoch | Promise<PresentEpoch> {
     return this.#present ?? (this.#opening ??= this.#open());
-  }
-
-  /** The last number of an epoch; `null` if no later one is known. */
-  async endOf(number: number): Promise<number | null> {
-    if (this.#chain.length <= number) return null;
-    const { epochsOf } = await later();
-    const epochs = await epochsOf(this.#options.cluster.genesis, this.#chain);
-    return epochs[number + 1]?.start?.sequence ?? null;
   }
 
   /** The cluster's id, for which clients sign. */
@@ -81,38 +81,42 @@ export class KnownEpochs implements EpochsToWatch {
    * have got there yet.
    */
   doubt(url?: string): void {
-    const now = this.#options.timer.monotonic();
+    const now = this.options.timer.monotonic();
     if (url !== undefined) this.#ahead = url;
     if (!this.#present || this.#asking || now - this.#askedAt < (this.#ahead === null ? ASK_MS : AHEAD_MS)) return;
     this.#askedAt = now;
     this.#asking = true;
     const { peers } = this.#present.replicas;
-    const asked = this.#ahead ?? peers[this.#asked++ % peers.length]!.url;
+    let asked = this.#ahead;
+    // Of two questions for one that seems to be ahead the second goes to the next replica. Or liars would be all that are asked.
+    if (asked === null || this.#vain.delete(asked)) asked = peers[this.#asked++ % peers.length]!.url;
+    else this.#vain.add(asked);
     this.#ahead = null;
-    void this.#ask(this.#present, asked).catch(() => {}).finally(() => {
+    void this.ask(this.#present, asked).catch(() => {}).finally(() => {
       this.#asking = false;
       if (this.#ahead !== null) this.doubt();
     });
   }
 
   async #open(): Promise<PresentEpoch> {
-    const { cluster } = this.#options;
+    const { cluster } = this.options;
     const first = firstEpoch(cluster, await clientClusterId(cluster.genesis));
     const last = this.#chain.length === 0 ? first : await (await later()).lastEpoch(first, this.#chain);
-    return this.#present = presentOf(last, this.#options.random);
+    return this.#present = presentOf(last, this.options.random);
   }
 
-  async #ask({ epoch }: PresentEpoch, url: string): Promise<void> {
+  /** Asks a replica for links, and follows them. @throws {Error} if its answer is of no use. */
+  async ask({ epoch }: PresentEpoch, url: string): Promise<void> {
     const base = url.replace(/requests$/, "");
     const { lastEpoch, linksFrom } = await later();
-    const links = await linksFrom(this.#options.fetch, `${base}epochs?after=${epoch.number}`);
+    const links = await linksFrom(this.options.fetch, `${base}epochs?after=${epoch.number}`);
     if (links.length === 0) return;
     const last = await lastEpoch(epoch, links);
     if (this.#present?.epoch !== epoch) return;
     this.#chain = [...this.#chain, ...links];
-    this.#present = presentOf(last, this.#options.random);
-    this.#options.onChain(this.#chain);
-    for (const onMoved of [...this.#listeners]) onMoved();
+    this.#present = presentOf(last, this.options.random);
+    this.options.onChain(this.#chain);
+    this.#listeners.forEach((onMoved) => onMoved());
   }
 }
 

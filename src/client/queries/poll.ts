@@ -38,6 +38,8 @@ export interface Polled {
   readonly overloaded: number;
   /** How many replicas do not understand the query, or deny it. */
   readonly denied: number;
+  /** f + 1: among this many of the replicas that were asked at least one is correct. */
+  readonly needed: number;
 }
 
 /** An operation without a quorum. */
@@ -178,7 +180,7 @@ class Poll {
     });
     const [isComplete, overloaded, denied] = [this.#awaited === 0, this.#overloaded, this.#denied];
     this.#stop();
-    this.#settle.resolve({ left, isComplete, overloaded, denied });
+    this.#settle.resolve({ left, isComplete, overloaded, denied, needed: this.#context.needed });
   }
 
   #onAbort = (): void => {

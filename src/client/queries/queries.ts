@@ -3,7 +3,6 @@
  * quorum gives the same result. One on which the replicas do not agree is asked again, and at last ordered.
  * @module
  */
-import type { Limits } from "../../core/config.ts";
 import { MAX_QUERY_OPERATIONS } from "../../core/messages/queries.ts";
 import type { Result } from "../../core/messages/messages.ts";
 import { fromUtf8 } from "../../wire/codec/utf8.ts";
@@ -12,6 +11,7 @@ import { Call } from "../calls/call.ts";
 import type { Channel } from "../calls/channel.ts";
 import type { Deadlines } from "../calls/deadlines.ts";
 import { QueryRejectedError, QueueFullError } from "../errors.ts";
+import type { Rules } from "../epochs/present.ts";
 import type { ClientSettings } from "../options.ts";
 import { jittered } from "../transport/random.ts";
 import { after } from "../transport/timer.ts";
@@ -26,10 +26,8 @@ type QuerySettings = Pick<
 /** What {@linkcode Queries} is made from. */
 export interface QueriesOptions extends QuerySettings {
   readonly channel: Pick<Channel, "poll">;
-  readonly limits: Limits;
+  readonly rules: Rules;
   readonly deadlines: Deadlines;
-  /** f + 1: among this many replicas at least one is correct. */
-  readonly needed: number;
   /** Has an operation ordered and executed. */
   readonly order: (operation: Uint8Array, signal: AbortSignal) => Promise<Uint8Array>;
 }
@@ -52,7 +50,6 @@ export class Queries {
   readonly #queue = new Set<Ask>();
   /** Those of them that have not been sent before, by operation. */
   readonly #joinable = new Map<string, Ask>();
-  readonly #maxOperations: number;
   /** The callers that wait for their query to be sent, and the bytes of their operations. */
   #callers = 0;
   #bytes = 0;
@@ -64,8 +61,6 @@ export class Queries {
 
   constructor(options: QueriesOptions) {
     this.#options = options;
-    const fitting = Math.floor(MAX_BODY_BYTES / (options.limits.maxResultBytes + OVERHEAD.resultBytes)) - 1;
-    this.#maxOperations = Math.max(1, Math.min(MAX_QUERY_OPERATIONS, fitting));
   }
 
   /** Resolves with the state machine's answer. @throws {QueueFullError} if too many queries wait already. */
@@ -133,8 +128,10 @@ export class Queries {
 
   #take(): Ask[] {
     const taken: Ask[] = [];
-    const max = this.#options.timer.monotonic() < this.#oneByOneUntil ? 1 : this.#maxOperations;
-    let room = this.#options.limits.maxRequestBytes - OVERHEAD.queryBytes;
+    const { timer, rules: { limits } } = this.#options;
+    const fitting = Math.floor(MAX_BODY_BYTES / (limits.maxResultBytes + OVERHEAD.resultBytes)) - 1;
+    const max = timer.monotonic() < this.#oneByOneUntil ? 1 : Math.max(1, Math.min(MAX_QUERY_OPERATIONS, fitting));
+    let room = limits.maxRequestBytes - OVERHEAD.queryBytes;
     for (const ask of this.#queue) {
       room -= ask.operation.length + OVERHEAD.operationBytes;
       if (taken.length === max || (room < 0 && taken.length > 0)) break;
@@ -175,12 +172,12 @@ export class Queries {
 
   /** A poll had no quorum for this one. */
   #onLeft(ask: Ask, left: Left, polled: Polled & { readonly together: number }): void {
-    const { needed, timer } = this.#options;
+    const { needed } = polled;
     if (ask.calls.size === 0) return;
     // One of these replicas is correct: it had no room for the result, or it is of an earlier release.
     if (left.leftOut >= needed) return this.#enqueue(ask);
     if (polled.denied >= needed && polled.together > 1) {
-      this.#oneByOneUntil = timer.monotonic() + ONE_BY_ONE_MS;
+      this.#oneByOneUntil = this.#options.timer.monotonic() + ONE_BY_ONE_MS;
       return this.#enqueue(ask);
     }
     if (left.reads < needed) return this.#pause(ask);

@@ -8,6 +8,7 @@ import type { ClientVerifier } from "../../crypto/client.ts";
 import type { Timer } from "../../node/ports.ts";
 import type { Epoch } from "../../wire/epochs/mod.ts";
 import type { Watched } from "../../wire/mod.ts";
+import { endOf } from "../epochs/following.ts";
 import type { EpochsToWatch } from "../epochs/present.ts";
 import { after } from "../transport/timer.ts";
 import type { AnyEvent } from "./events.ts";
@@ -117,7 +118,7 @@ class Ending {
   constructor({ epoch, epochs, timer }: InEpoch, news: News) {
     this.#timer = timer;
     const look = async () => {
-      const number = await epochs.endOf(epoch.number);
+      const number = await endOf(epochs, epoch.number);
       if (number === null) return;
       this.#last ??= { number, until: timer.monotonic() + REST_MS };
       news.tell();
