@@ -78,7 +78,7 @@ export class Client {
     this.#epochs = new KnownEpochs({ ...settings, cluster });
     this.#channel = new Channel({ ...options, ...settings, epochs: this.#epochs });
     this.#bundleLimit = new BundleLimit(this.#epochs);
-    this.#deadlines = new Deadlines(settings.timer, settings.timeoutMs);
+    this.#deadlines = new Deadlines(settings.timer, settings.timeoutMs, this.#channel);
     this.#queries = new Queries({
       ...settings,
       rules: this.#epochs,

@@ -99,9 +99,9 @@ export class TimeoutError extends ClientError {
   /** "TimeoutError". */
   override readonly name: string = "TimeoutError";
   /** Made by the client. */
-  constructor(timeoutMs: number, effect: Effect) {
+  constructor(timeoutMs: number, effect: Effect, excuse: string) {
     const fate = effect === "none" ? "was never sent" : "may or may not have been executed";
-    super(`no agreed answer within ${timeoutMs} ms: the operation ${fate}`, effect);
+    super(`no agreed answer within ${timeoutMs} ms: the operation ${fate}${excuse}`, effect);
   }
 }
 
@@ -111,10 +111,7 @@ export class QueueFullError extends ClientError {
   override readonly name: string = "QueueFullError";
   /** Made by the client. */
   constructor(operations: number, bytes: number) {
-    super(
-      `too many operations are waiting to be sent: ${operations} operations, ${bytes} bytes; try again later`,
-      "none",
-    );
+    super(`${operations} operations of ${bytes} bytes are waiting to be sent: try again later`, "none");
   }
 }
 
@@ -125,9 +122,7 @@ export class ClientClosedError extends ClientError {
   /** Made by the client. */
   constructor(effect: Effect) {
     super(
-      effect === "none"
-        ? "the client is closed"
-        : "the client was closed: the operation may or may not have been executed",
+      `the client is closed${effect === "none" ? "" : ": the operation may or may not have been executed"}`,
       effect,
     );
   }

@@ -343,6 +343,23 @@ test("an operation that waits for a session that can't be opened times out unsen
   assertEquals(timer.pending, 0);
 });
 
+test("a timeout tells that the replicas refused, and their words, until they answer", async () => {
+  const cluster = new FakeCluster();
+  const words = "too many new clients from this address. Try again in 540 s";
+  cluster.behaviours.fill(() => problem(429, words, { "retry-after": "540" }));
+  const timer = new ManualTimer();
+  const client = new Client({ cluster: cluster.file, fetch: cluster.fetch, timer, timeoutMs: 20_000 });
+  const operation = assertRejects(
+    () => client.invoke("a"),
+    TimeoutError,
+    `no agreed answer within 20000 ms: the operation was never sent: the replicas refused the request: ${words}`,
+  );
+  await cluster.until(1);
+  await settled(() => timer.nextInMs > 1000); // It has heard that it must wait.
+  timer.advance(20_000);
+  assertEquals((await operation).effect, "none");
+});
+
 test("after a session is lost, sent operations are not repeated, and later ones use a new session", async () => {
   const cluster = new FakeCluster();
   const { client } = await setUp(cluster);

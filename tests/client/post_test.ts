@@ -36,13 +36,15 @@ Deno.test("the content-length of an encoded body is not trusted", async () => {
 });
 
 Deno.test("Retry-After is bounded, and has a default", async () => {
-  const later = (overloaded: boolean, afterMs: number) => ({ kind: "later", overloaded, afterMs } as const);
-  const after = (seconds: string) => answerTo(() => problem(429, "", { "retry-after": seconds }));
+  const later = (overloaded: boolean, afterMs: number) => (
+    { kind: "later", overloaded, afterMs, detail: "busy" } as const
+  );
+  const after = (seconds: string) => answerTo(() => problem(429, "busy", { "retry-after": seconds }));
   assertEquals(await after("3"), later(true, 3000));
   assertEquals(await after("86400"), later(true, 5000));
   assertEquals(await after("-1"), later(true, 1000));
   assertEquals(await after("tomorrow"), later(true, 1000));
-  assertEquals(await answerTo(() => problem(503, "")), later(false, 1000));
+  assertEquals(await answerTo(() => problem(503, "busy")), later(false, 1000));
 });
 
 Deno.test("the detail of an HTTP error is found in problem+json and in plain text", async () => {

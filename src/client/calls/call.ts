@@ -62,8 +62,9 @@ export class Call<T = Outcome> {
     if (this.#end()) this.#reject(reason);
   }
 
-  timeOut(timeoutMs: number): void {
-    this.reject(new TimeoutError(timeoutMs, this.#effect));
+  /** `excuse`: what is known of why. */
+  timeOut(timeoutMs: number, excuse: string): void {
+    this.reject(new TimeoutError(timeoutMs, this.#effect, excuse));
   }
 
   clientClosed(): void {

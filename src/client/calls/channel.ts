@@ -14,7 +14,7 @@ import type { Vote } from "../proofs/agreement.ts";
 import { Exchange, type ExchangeContext, type Sendable } from "./exchange.ts";
 import { polling } from "../queries/polling.ts";
 import type { PollContext, Polled } from "../queries/poll.ts";
-import { type Answer, post } from "../transport/post.ts";
+import { type Answer, post, type PostOptions } from "../transport/post.ts";
 import type { KnownEpochs } from "../epochs/known_epochs.ts";
 import type { PresentEpoch } from "../epochs/present.ts";
 import { quorum } from "../../core/messages/quorum.ts";
@@ -63,6 +63,8 @@ const GONE = 410;
 export class Channel {
   readonly #options: ChannelOptions;
   #identity: Promise<Identity> | null = null;
+  /** What is known of why there is no answer: the last replica to answer at all asked for a later attempt. Nobody signed its reason. */
+  excuse = "";
 
   constructor(options: ChannelOptions) {
     this.#options = options;
@@ -130,7 +132,7 @@ export class Channel {
   /** Signs a query with these operations, sends it to all replicas, and reports each result that a quorum gave. */
   async poll(operations: readonly Uint8Array[], { signal, patienceMs, onAgreed }: PollSettings): Promise<Polled> {
     const { client, signer } = await this.#ready();
-    const { epochs, fetch, timer, random } = this.#options;
+    const { epochs, timer, random } = this.#options;
     const { epoch: { genesis }, replicas, verifier } = await epochs.present();
     const message: Query = { kind: "query", client, nonce: random(), operations };
     const bytes = encodeClientMessage(message);
@@ -144,8 +146,7 @@ export class Channel {
       timer,
       patienceMs,
       onAgreed,
-      post: ({ queryUrl: url }, ended) =>
-        this.#doubtingAnswer(post(fetch, { url, frame, signal: ended, maxAnswerBytes })),
+      post: ({ queryUrl: url }, signal) => this.#answer({ url, frame, signal, maxAnswerBytes }),
       check: (answer, { url }) =>
         this.#doubting(checkQueryReply(answer, { genesis, verifier, digest, operations: operations.length }), url),
     }, signal);
@@ -159,21 +160,22 @@ export class Channel {
   }
 
   /** If a replica does not serve the request, it may have left the cluster. */
-  async #doubtingAnswer(posted: Promise<Answer>): Promise<Answer> {
-    const answer = await posted;
-    if (answer.kind === "failed" || answer.kind === "denied" || answer.kind === "later") this.#options.epochs.doubt();
+  async #answer(asked: PostOptions): Promise<Answer> {
+    const answer = await post(this.#options.fetch, asked);
+    if (answer.kind === "frame" || answer.kind === "pending") this.excuse = "";
+    else this.#options.epochs.doubt();
+    if (answer.kind === "later") this.excuse = `: the replicas refused the request: ${answer.detail}`;
     // It asks for nothing: the client goes to the members of the later epoch, which it is about to learn.
     return answer.kind === "denied" && answer.status === GONE ? { kind: "failed" } : answer;
   }
 
   #context({ epoch: { genesis }, replicas, verifier }: PresentEpoch): ExchangeContext {
-    const { fetch } = this.#options;
     return {
       ...this.#options,
       replicas,
       post: (url, { frame, results }, signal, accept = ACCEPT_PATHS) => {
         const maxAnswerBytes = Math.min(results * (genesis.limits.maxResultBytes + 64) + 4096, MAX_BODY_BYTES);
-        return this.#doubtingAnswer(post(fetch, { url, frame, accept, signal, maxAnswerBytes }));
+        return this.#answer({ url, frame, accept, signal, maxAnswerBytes });
       },
       check: (frame, expected: Sendable, { url }) =>
         this.#doubting(checkReply(frame, { genesis, verifier, expected }), url),

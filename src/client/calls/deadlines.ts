@@ -5,6 +5,7 @@
 import type { Timer } from "../../node/ports.ts";
 import { after } from "../transport/timer.ts";
 import type { Call } from "./call.ts";
+import type { Channel } from "./channel.ts";
 
 /** Any call. */
 type AnyCall = Pick<Call, "deadline" | "timeOut" | "clientClosed">;
@@ -14,11 +15,13 @@ export class Deadlines {
   readonly #timer: Timer;
   readonly #timeoutMs: number;
   readonly #calls = new Set<AnyCall>();
+  readonly #channel: Pick<Channel, "excuse">;
   #cancelAlarm: (() => void) | null = null;
 
   /** `timeoutMs`: how long each call may take. */
-  constructor(timer: Timer, timeoutMs: number) {
+  constructor(timer: Timer, timeoutMs: number, channel: Pick<Channel, "excuse">) {
     this.#timer = timer;
+    this.#channel = channel;
     this.#timeoutMs = timeoutMs;
   }
 
@@ -52,7 +55,7 @@ export class Deadlines {
       this.#cancelAlarm = null;
       for (const call of this.#calls) {
         if (call.deadline > this.#timer.monotonic()) break;
-        call.timeOut(this.#timeoutMs);
+        call.timeOut(this.#timeoutMs, this.#channel.excuse);
       }
       this.#watch();
     });

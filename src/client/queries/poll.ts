@@ -180,7 +180,7 @@ class Poll {
     });
     const [isComplete, overloaded, denied] = [this.#awaited === 0, this.#overloaded, this.#denied];
     this.#stop();
-    this.#settle.resolve({ left, isComplete, overloaded, denied, needed: this.#context.needed });
+    this.#settle.resolve({ left, isComplete, overloaded, denied, needed: this.#context.replicas.needed });
   }
 
   #onAbort = (): void => {

@@ -11,7 +11,7 @@ export type Answer =
   /** 202: the replica accepted the request, but it was not executed in time. */
   | { readonly kind: "pending" }
   /** 429 or 503: the replica asks for a later attempt. */
-  | { readonly kind: "later"; readonly overloaded: boolean; readonly afterMs: number }
+  | { readonly kind: "later"; readonly overloaded: boolean; readonly afterMs: number; readonly detail: string }
   /** Any other 4xx: another attempt would have the same result. */
   | { readonly kind: "denied"; readonly status: number; readonly detail: string }
   /** No connection, a 5xx, or a body that is too long: this replica does not help now. */
@@ -55,7 +55,7 @@ async function toAnswer(response: Response, maxAnswerBytes: number): Promise<Ans
   if (status === 200) return body === null ? { kind: "failed" } : { kind: "frame", frame: body };
   if (status === 202) return { kind: "pending" };
   if (status === 429 || status === 503) {
-    return { kind: "later", overloaded: status === 429, afterMs: retryAfterMs(response) };
+    return { kind: "later", overloaded: status === 429, afterMs: retryAfterMs(response), detail: problemDetail(body) };
   }
   if (status >= 400 && status < 500 && status !== 408) {
     return { kind: "denied", status, detail: problemDetail(body) };

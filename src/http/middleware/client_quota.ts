@@ -71,6 +71,13 @@ export class ClientQuota {
     return true;
   }
 
+  /** The time until a client of this address, or else of any, no longer counts if it is not used again, ms. */
+  roomInMs(network: string | undefined): number {
+    const entries = [...this.#entries.values()];
+    const first = entries.find((entry) => entry.network === network) ?? entries[0];
+    return first ? Math.max(0, first.usedAt + this.#options.idleMs - this.#options.now()) : 0;
+  }
+
   /** Records the use of a client if it is known. */
   touch(key: string): void {
     const entry = this.#entries.get(key);
@@ -117,20 +124,23 @@ export function limitNewClients(
   return async (context, next) => {
     const network = context.var.caller?.network;
     const submitter = submitterOf(context);
-    let isIn = true;
-    if (submitter.kind === "operation") isIn = names.use(network, submitter.name, 0);
+    /** The quota that is used up. */
+    let full: ClientQuota | null = null;
+    if (submitter.kind === "operation") full = names.use(network, submitter.name, 0) ? null : names;
     else if (submitter.kind === "request") {
       const { message } = submitter.asked;
       const { session, timestamp } = message as ClientRequest;
-      if (session === 0) isIn = sessions.use(network, submitter.client, timestamp);
+      if (session === 0) full = sessions.use(network, submitter.client, timestamp) ? null : sessions;
       else if (hasSession?.(submitter.client, session) === false) {
-        isIn = unknown.use(network, submitter.client, session);
+        full = unknown.use(network, submitter.client, session) ? null : unknown;
       } else sessions.touch(submitter.client);
     }
-    if (isIn) return await next();
+    if (!full) return await next();
+    const seconds = Math.max(1, Math.ceil(full.roomInMs(network) / 1000));
     return new Problem("too-many-clients", {
-      detail:
-        "too many new clients from this address; known clients are still served. Try again later, or at another replica",
+      detail: "too many new clients from this address; known clients are still served. " +
+        `Try again in ${seconds} s, when the one that was used least recently may count no more, or at another replica`,
+      headers: { "retry-after": String(seconds) },
     }).toResponse();
   };
 }
