@@ -3,7 +3,7 @@
  * @module
  */
 import { statSync } from "node:fs";
-import { readFile, stat } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import process from "node:process";
 import { type ClusterFile, parseClusterText } from "../wire/mod.ts";
 import { boundedBytes } from "./check/answers.ts";
@@ -42,11 +42,26 @@ export async function usualClusters(): Promise<readonly FoundCluster[]> {
 
 /** The cluster that was named, or the one that is here: of several the first that answers. @throws {CliError} if there is none. */
 export async function findCluster(source: string | undefined): Promise<FoundCluster> {
-  if (source !== undefined) return await readCluster(source);
-  const candidates = await usualClusters();
+  if (source !== undefined && !isFolder(source)) return await readCluster(source);
+  const candidates = source === undefined ? await usualClusters() : await clustersIn(source);
   if (candidates.length === 1) return candidates[0]!;
   const answers = await Promise.all(candidates.map(({ cluster }) => doesAnyAnswer(cluster)));
   return candidates[Math.max(0, answers.indexOf(true))]!;
+}
+
+function isFolder(source: string): boolean {
+  return statSync(source, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
+
+/** The clusters of a folder: the one on disk, and the one of `--memory`. */
+async function clustersIn(folder: string): Promise<readonly FoundCluster[]> {
+  const paths = pathsIn(folder).filter(exists);
+  return await Promise.all((paths.length > 0 ? paths : [folder]).map(readCluster));
+}
+
+function pathsIn(folder: string): readonly string[] {
+  const base = folder.replace(/\/+$/, "");
+  return [`${base}/cluster.json`, `${base}/memory/cluster.json`];
 }
 
 async function doesAnyAnswer({ urls }: ClusterFile): Promise<boolean> {
@@ -65,7 +80,7 @@ export async function readCluster(source: string): Promise<FoundCluster> {
     // The variable PBFT_CLUSTER holds the JSON itself where there are no files.
     if (source.trimStart().startsWith("{")) return { source: "PBFT_CLUSTER", cluster: checked(source) };
     if (/^https?:/.test(source)) return { source, cluster: checked(await download(source)) };
-    const path = (await stat(source)).isDirectory() ? `${source}/cluster.json` : source;
+    const path = isFolder(source) ? fileIn(source) : source;
     const { size } = statSync(path);
     if (size > MAX_FILE_BYTES) throw new Error(`expected a cluster file, got ${size} bytes`);
     return { source: path, cluster: checked(await readFile(path, "utf8")) };
@@ -75,6 +90,14 @@ export async function readCluster(source: string): Promise<FoundCluster> {
       next: "pbft init makes a cluster file, pbft dev a cluster on this machine",
     });
   }
+}
+
+/** The cluster file of a folder. */
+function fileIn(folder: string): string {
+  const paths = pathsIn(folder);
+  const found = paths.find(exists);
+  if (found !== undefined) return found;
+  throw new Error(`no cluster file: expected ${paths[0]}, or ${paths[1]} of a cluster in memory`);
 }
 
 /** Reads a cluster file whose signatures, if it has any, are those of its members. */

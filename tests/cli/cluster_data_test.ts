@@ -9,6 +9,7 @@ import {
 } from "../../src/cli/local_cluster/data.ts";
 import { lockFolder } from "../../src/cli/local_cluster/lock.ts";
 import { MAX_REPLICAS } from "../../src/cli/local_cluster/member_names.ts";
+import { findCluster } from "../../src/cli/find_cluster.ts";
 import { createSigner } from "../../src/crypto/mod.ts";
 import { digest } from "../../src/core/messages/ids.ts";
 
@@ -99,4 +100,20 @@ inFolder("deleting a cluster leaves what is not its own", (folder) => {
 inFolder("a folder that can't be made is an error that says why", async (folder) => {
   Deno.writeTextFileSync(`${folder}/file`, "");
   await assertRejects(() => lockFolder(`${folder}/file/data`), CliError, "data folder");
+});
+
+inFolder("a folder is that of a cluster on disk, or in memory; what has neither is told of both", async (folder) => {
+  const { message, exitCode } = await assertRejects(() => findCluster(folder), CliError);
+  assertEquals(
+    [message, exitCode],
+    [
+      `${folder}: no cluster file: expected ${folder}/cluster.json, or ${folder}/memory/cluster.json of a cluster in memory`,
+      2,
+    ],
+  );
+  const nobody = (index: number) => `http://127.0.0.1:${1 + index}`;
+  const inMemory = createCluster(`${folder}/memory`, 4, nobody);
+  assertEquals(await findCluster(`${folder}/`), { source: `${folder}/memory/cluster.json`, cluster: inMemory });
+  const onDisk = createCluster(folder, 4, nobody);
+  assertEquals(await findCluster(folder), { source: `${folder}/cluster.json`, cluster: onDisk });
 });

@@ -11,7 +11,7 @@ const withExamples = ["mod.ts", ...filesUnder("src", ".ts")].filter((path) => ha
 
 const commands: Record<string, readonly string[] | null> = {
   lint: ["doc", "--lint", ...modules],
-  test: withExamples.length > 0 ? ["test", "-A", "--doc", ...withExamples] : null,
+  test: withExamples.length > 0 ? ["test", "-A", "--lock=tests/deno.lock", "--doc", ...withExamples] : null,
 };
 
 /** Whether a comment holds an example that `deno test --doc` would run. */

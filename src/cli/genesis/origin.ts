@@ -10,7 +10,7 @@ import type { SnapshotStorage } from "../../snapshot/storage/storage.ts";
 import { type SnapshotChoice, verifySnapshot } from "../../snapshot/verify.ts";
 import { CliError, EXIT, isSystemError, reasonOf } from "../cli_error.ts";
 import { findCluster } from "../find_cluster.ts";
-import { loadMachine } from "../machine/load.ts";
+import { loadSafely } from "../machine/load_safely.ts";
 import { KeptChain } from "../members/kept_chain.ts";
 import { natural } from "../numbers.ts";
 
@@ -79,6 +79,6 @@ async function migratedState(
 ): Promise<MigratedState | null> {
   if (migrate === undefined) return null;
   if (to === undefined) throw new CliError("--migrate: expected --machine NAME/VERSION too", EXIT.usage);
-  const { machines: stateMachine } = await loadMachine(migrate, name);
+  const { machines: stateMachine } = await loadSafely(migrate, name);
   return await migrateSnapshot(storage, { ...choice, to, stateMachine });
 }

@@ -17,7 +17,7 @@ import { pack, unpack } from "../../wire/mod.ts";
 import { SqliteStore } from "../../stores/sqlite.ts";
 import { CliError, EXIT, reasonOf } from "../cli_error.ts";
 import { exists } from "../files.ts";
-import { loadMachine } from "../machine/load.ts";
+import { loadSafely } from "../machine/load_safely.ts";
 import type { CheckedProposal } from "./proposal_file.ts";
 
 /** The prefix of the chunks of the state machine. */
@@ -182,7 +182,7 @@ export async function tryMigration(
     ];
     return { lines, tried: null };
   }
-  const versions = MachineVersions.of((await loadMachine(machine, name)).machines);
+  const versions = MachineVersions.of((await loadSafely(machine, name)).machines);
   const store = await openState(state);
   try {
     const tried = await dryRun(store, { present, versions, to });

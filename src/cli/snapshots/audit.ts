@@ -13,7 +13,7 @@ import { folderStorage } from "../../snapshot/storage/folder.ts";
 import { MemoryStore } from "../../stores/memory.ts";
 import { SqliteStore } from "../../stores/sqlite.ts";
 import { CliError, EXIT, isSystemError, reasonOf } from "../cli_error.ts";
-import { loadMachine } from "../machine/load.ts";
+import { loadSafely } from "../machine/load_safely.ts";
 import { natural } from "../numbers.ts";
 import { listenForTermination } from "../stop_signals.ts";
 import type { Terminal } from "../terminal.ts";
@@ -32,7 +32,7 @@ export async function auditPast(
   folder: string,
 ): Promise<{ readonly text: string; readonly json: Readonly<Record<string, unknown>> }> {
   const trust = await trusted(values);
-  const machine = values.machine === undefined ? undefined : await loadMachine(values.machine, values.export);
+  const machine = values.machine === undefined ? undefined : await loadSafely(values.machine, values.export);
   const from = values.sequence === undefined
     ? {}
     : { from: natural("--sequence", values.sequence, { max: 2 ** 53 - 1 }) };

@@ -18,16 +18,17 @@ import type { InputOf, OutputOf, StandardSchema } from "./values/schema.ts";
  *
  * @example
  * ```ts
- * import { collection, defineMachine, testMachine, unchecked } from "@pbft/edge/machine";
+ * import { collection, defineMachine, testMachine } from "@pbft/edge/machine";
+ * import * as v from "npm:valibot@1.5.0"; // or zod, arktype: any library with the Standard Schema interface
  *
  * const bank = defineMachine({
  *   name: "bank",
  *   version: 1,
- *   state: { accounts: collection(unchecked<{ balance: number }>()) },
- *   errors: { tooLittle: unchecked<{ balance: number }>() },
+ *   state: { accounts: collection(v.object({ balance: v.number() })) },
+ *   errors: { tooLittle: v.object({ balance: v.number() }) },
  *   operations: {
  *     deposit: {
- *       input: unchecked<{ account: string; amount: number }>(),
+ *       input: v.object({ account: v.string(), amount: v.number() }),
  *       run({ accounts }, { account, amount }) {
  *         const balance = (accounts.get(account)?.balance ?? 0) + amount;
  *         accounts.set(account, { balance });
@@ -36,7 +37,7 @@ import type { InputOf, OutputOf, StandardSchema } from "./values/schema.ts";
  *     },
  *   },
  *   queries: {
- *     balance: { input: unchecked<string>(), run: ({ accounts }, account) => accounts.get(account)?.balance ?? 0 },
+ *     balance: { input: v.string(), run: ({ accounts }, account) => accounts.get(account)?.balance ?? 0 },
  *   },
  * });
  * console.log(testMachine(bank).as("ada").deposit({ account: "ada", amount: 5 }).balance); // 5

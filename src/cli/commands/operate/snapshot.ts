@@ -11,7 +11,7 @@ import { verifySnapshot } from "../../../snapshot/verify.ts";
 import { READ_TOKEN_FLAG, readToken } from "../../check/read_token.ts";
 import { CliError, EXIT, isSystemError, reasonOf } from "../../cli_error.ts";
 import { findCluster } from "../../find_cluster.ts";
-import { loadMachine } from "../../machine/load.ts";
+import { loadSafely } from "../../machine/load_safely.ts";
 import { keepIn, KeptChain } from "../../members/kept_chain.ts";
 import { followMembers } from "../../members/follow.ts";
 import { natural } from "../../numbers.ts";
@@ -169,7 +169,7 @@ async function verify({ values, terminal }: Call<typeof FLAGS>, folder: string) 
 async function migrate({ values, terminal }: Call<typeof FLAGS>, folder: string) {
   const trust = await trusted(values);
   const version = required(values.to, "to");
-  const { machines: stateMachine } = await loadMachine(required(values.machine, "machine"), values.export);
+  const { machines: stateMachine } = await loadSafely(required(values.machine, "machine"), values.export);
   terminal.progress("migrating…");
   const choice = { ...trust, ...chosen(values.sequence), to: version, stateMachine };
   const { sequence, root, from, to, made } = await migrateSnapshot(folderStorage(folder), choice);

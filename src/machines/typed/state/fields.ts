@@ -82,7 +82,7 @@ export interface CollectionField<Value, K extends Key, Written = Value>
 
 /** How a collection is kept. */
 export interface CollectionOptions<K, Value> {
-  /** The schema of the keys: texts, numbers or lists of these. By default keys are texts. `unchecked<[string, number]>()` will do. */
+  /** The schema of the keys: texts, numbers or lists of these. By default keys are texts. */
   readonly key?: K;
   /**
    * The field of a value with the agreed time, ms, from which on it is gone: `get` and `range` do not find it, and it is removed when others
@@ -99,8 +99,9 @@ export type KeyOf<K> = OutputOf<K> extends infer Keys extends Key ? Keys : never
  *
  * @example
  * ```ts
- * import { collection, unchecked } from "@pbft/edge/machine";
- * const entries = collection(unchecked<{ amount: number }>(), { key: unchecked<readonly [account: string, number: number]>() });
+ * import { collection } from "@pbft/edge/machine";
+ * import * as v from "npm:valibot@1.5.0";
+ * const entries = collection(v.object({ amount: v.number() }), { key: v.tuple([v.string(), v.number()]) });
  * ```
  */
 export function collection<V extends StandardSchema, K extends StandardSchema<unknown, Key> = StandardSchema<string>>(
