@@ -352,7 +352,7 @@ test("a timeout tells that the replicas refused, and their words, until they ans
   const operation = assertRejects(
     () => client.invoke("a"),
     TimeoutError,
-    `no agreed answer within 20000 ms: the operation was never sent: the replicas refused the request: ${words}`,
+    `no agreed answer within 20000 ms: the operation was never sent: the replicas refused: ${words}`,
   );
   await cluster.until(1);
   await settled(() => timer.nextInMs > 1000); // It has heard that it must wait.

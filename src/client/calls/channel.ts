@@ -164,7 +164,7 @@ export class Channel {
     const answer = await post(this.#options.fetch, asked);
     if (answer.kind === "frame" || answer.kind === "pending") this.excuse = "";
     else this.#options.epochs.doubt();
-    if (answer.kind === "later") this.excuse = `: the replicas refused the request: ${answer.detail}`;
+    if (answer.kind === "later") this.excuse = `: the replicas refused: ${answer.detail}`;
     // It asks for nothing: the client goes to the members of the later epoch, which it is about to learn.
     return answer.kind === "denied" && answer.status === GONE ? { kind: "failed" } : answer;
   }

@@ -4,9 +4,7 @@
  */
 import type * as Polling from "./poll.ts";
 
-let polls: Promise<typeof Polling> | null = null;
+let polls: Promise<typeof Polling>;
 
 /** The module that polls. */
-export function polling(): Promise<typeof Polling> {
-  return polls ??= import("./poll.ts");
-}
+export const polling = (): Promise<typeof Polling> => polls ??= import("./poll.ts");
