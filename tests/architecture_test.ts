@@ -13,7 +13,6 @@ import {
 /** Files over the limit, and why one idea needs so much room. */
 const longFiles: Record<string, string> = {
   "src/core/tree/leaf_map.ts": "one data structure: every operation keeps the same order of the leaves",
-  "src/node/durable/durable_replica.ts": "one state machine: each of its transitions touches the same fields",
   "src/testing/adversary/byzantine_replica.ts":
     "one liar: each of its ways to lie draws on the same memory of what was sent",
   "src/testing/invariants/vote_checker.ts": "one switch over the records and one over the messages, against one memory",

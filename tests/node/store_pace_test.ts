@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { StorePace } from "../../src/node/durable/store_pace.ts";
+import { StorePace } from "../../src/node/durable/commit/store_pace.ts";
 import { ManualTimer } from "./_manual_timer.ts";
 
 const alarm = { input: { kind: "alarm" } } as const;

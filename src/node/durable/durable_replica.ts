@@ -6,24 +6,21 @@
  */
 import type { Digest, Millis } from "../../core/messages/ids.ts";
 import type { Ready, ReplicaStatus } from "../../core/io.ts";
-import { isBinding } from "../../core/records.ts";
 import { StateMachineError } from "../../core/ordering/machine_guard.ts";
 import { Alarm } from "../async/alarm.ts";
 import type { DurableReplicaOptions, Stepped } from "./options.ts";
 import { InputFaults } from "./input_faults.ts";
-import { type Committed, GroupCommit } from "./group_commit.ts";
+import { CommitPath } from "./commit/commit_path.ts";
+import type { Committed, GroupCommit } from "./commit/group_commit.ts";
 import { Health } from "./health.ts";
-import type { KeptInputs } from "./kept_inputs.ts";
 import { describe, keepHalted, LastKnown, LifeCycle, type Running, type WhyReading } from "./life.ts";
 import { Loader } from "./loader.ts";
 import { StoreLimitError } from "../ports.ts";
-import type { RecordWriter } from "../storage/record_writer.ts";
 import { noteFormat } from "../storage/identity.ts";
 import { classifyReadError, type Restored } from "../storage/opening.ts";
 import { Reloading } from "./reloading.ts";
 import { Retry } from "../async/retry.ts";
 import { OtherInstances } from "./other_instances.ts";
-import { StorePace } from "./store_pace.ts";
 import { CorruptStoreError, HOW_TO_RECOVER } from "../storage/store_errors.ts";
 import { readSound } from "../repair/damage.ts";
 import { Backlog, Coming, type Core, isInternal, stopAll, type Task } from "./task.ts";
@@ -35,17 +32,10 @@ export class DurableReplica {
   readonly life: LifeCycle = new LifeCycle();
   readonly #last: LastKnown;
   readonly #backlog = new Backlog();
-  /** Encodes records for the store; made at each load. */
-  #recordWriter!: RecordWriter;
-  #keptInputs: KeptInputs | null = null;
-  readonly #pace: StorePace;
+  readonly #path: CommitPath;
   readonly #commits: GroupCommit;
-  /** Inputs whose steps are durable, and that a host which may stop settles only after the reads they caused. */
-  #unreported: Stepped[] = [];
   readonly #loader: Loader;
   readonly #alarm: Alarm;
-  /** Set while inputs that are kept wait for more of them, before they are committed together. */
-  readonly #gathering: Alarm;
   readonly #others: OtherInstances;
   readonly #faults: InputFaults;
   readonly #health: Health;
@@ -55,13 +45,14 @@ export class DurableReplica {
   constructor(options: DurableReplicaOptions) {
     this.#options = options;
     this.#last = new LastKnown(options.dormant);
-    this.#pace = new StorePace(options.timer);
-    this.#commits = new GroupCommit({
-      store: options.store,
-      pace: this.#pace,
+    this.#path = new CommitPath({
+      ...options,
+      core: () => this.core,
+      isLoading: () => this.#loader.isBusy,
       onCommitted: (commit) => this.#onCommitted(commit),
       onFailure: (error, stepped) => this.#onFailure(error, stepped),
     });
+    this.#commits = this.#path.group;
     this.#loader = new Loader({
       isWanted: (digest) => this.core?.isLoading?.(digest) ?? true,
       pending: (digest) => this.#commits.pendingBlob(digest),
@@ -69,11 +60,9 @@ export class DurableReplica {
       // run() would take a read for activity, and poll for commits of other instances.
       onLoaded: (blobs) => this.#take(new Coming([{ input: { kind: "loaded", blobs } }])),
       onFailure: (error, digests) => this.#onReadFailure(error, digests),
-      onIdle: () => this.#reportOutcomes(),
+      onIdle: () => this.#path.reportOutcomes(),
     });
     this.#alarm = new Alarm(options.timer, () => this.run([{ input: { kind: "alarm" } }]));
-    const schedule = options.timer.schedule.bind(options.timer);
-    this.#gathering = new Alarm({ schedule }, () => this.#commitGathered());
     this.#others = new OtherInstances({ ...options, poll: () => this.#poll() });
     this.#faults = new InputFaults(options.timer);
     this.#health = new Health(this.#faults, { ...options, onGone: (error) => this.#stop(describe(error)) });
@@ -110,12 +99,11 @@ export class DurableReplica {
   }
 
   /** Starts a core with the content of the store, and gives it the inputs that arrived meanwhile. */
-  start({ version, epoch, writer, keptInputs, kept, halted, storedState }: Restored): void {
+  start(restored: Restored): void {
     if (this.life.now.kind !== "reading") return;
+    const { version, epoch, keptInputs, kept, halted, storedState } = restored;
     const { isQuiet, distrustsKept } = this.life.now;
-    this.#commits.version = version;
-    this.#recordWriter = writer;
-    this.#keptInputs = keptInputs ?? null;
+    this.#path.restart(restored);
     if (halted !== null) return this.#stop(halted);
     const taken = distrustsKept ? [] : kept;
     try {
@@ -126,9 +114,8 @@ export class DurableReplica {
       return this.#stop(`${describe(error)}; ${HOW_TO_RECOVER}`);
     }
     this.#health.started();
-    this.#pace.startAgain();
     if (this.#health.storeError !== null) noteFormat(this.#commits.writes, epoch); // so that a commit shows whether the store works again
-    if (distrustsKept) this.#keptInputs?.clear(this.#commits.writes);
+    if (distrustsKept) this.#path.dropKeptInputs();
     const waiting = this.#backlog.take();
     if (!this.#backlog.isSplit) waiting.push(...this.#options.outstanding().map((input) => ({ input })));
     // To notice an old copy of the store. A new store and a reload need no check; a host with persisted inputs restarts too often.
@@ -145,7 +132,7 @@ export class DurableReplica {
     const coming = new Coming(tasks);
     if (coming.isEmpty) return;
     this.#others.onActivity();
-    if (this.core) coming.putFirst(this.#pace.news());
+    if (this.core) coming.putFirst(this.#path.pace.news());
     this.#take(coming);
   }
 
@@ -167,13 +154,13 @@ export class DurableReplica {
     }
     this.#loader.load(loads);
     this.#alarm.set(alarmAt && this.#others.alarmAt(alarmAt));
-    this.#flush();
+    this.#path.flush();
   }
 
   /** Resolves once no read and no commit is running. */
   async committed(): Promise<void> {
-    while (this.#loader.isBusy || this.#commits.running || this.#gathering.isSet) {
-      if (this.#gathering.isSet) this.#commitGathered();
+    while (this.#loader.isBusy || this.#path.isBusy) {
+      this.#path.hurry();
       await this.#loader.settled();
       await this.#commits.running;
     }
@@ -186,7 +173,7 @@ export class DurableReplica {
     this.#health.stopWatching();
     this.#options.onStop();
     this.#alarm.set(null);
-    this.#gathering.set(null);
+    this.#path.stopGathering();
     this.#others.stop();
     this.#retry.cancel();
     await this.#retry.running;
@@ -205,30 +192,12 @@ export class DurableReplica {
       const asked = more && input.kind === "request" ? { ...input, more } : input;
       const ready = life.core.step(asked, now, this.#options.timer.monotonic());
       task.onStepped?.(ready);
-      for (const record of ready.records) this.#recordWriter.write(record, this.#commits.writes);
-      this.#keptInputs?.note(task.input, ready, this.#commits.writes);
-      // Another instance may have committed. Only a successful commit proves that the state of this one is current.
-      if (ready.answers.length > 0) this.#commits.writes.isBinding = true;
-      this.#commits.add({ task, ready: this.#replyEarly(ready, now), now });
+      this.#path.add(task, ready, now);
       return ready;
     } catch (error) {
       this.#onThrow(task, error, life.isUntouched);
       return null;
     }
-  }
-
-  /**
-   * Releases a step with replies, and nothing else to send, at once if all other records are durable, above all this replica's prepared
-   * certificate: the batch is then decided by a quorum that can prove it after any crash. What this step itself stores, a restarted replica
-   * finds out again, and any instance, however old its state, executes the batch with the same results. A binding record in the same step
-   * waits, of course. Returns what must wait.
-   */
-  #replyEarly(ready: Ready, now: Millis): Ready {
-    const { records, replies, messages, answers, offers = [] } = ready;
-    const saysMore = messages.length + answers.length + offers.length > 0;
-    if (replies.length === 0 || saysMore || records.some(isBinding) || this.#commits.isBehind) return ready;
-    this.#options.release(ready, now);
-    return { ...ready, records: [], replies: [], events: [] };
   }
 
   /** After any error the core's state can't be trusted: see {@linkcode InputFaults}. */
@@ -239,31 +208,8 @@ export class DurableReplica {
     }
     this.#options.onFault(this.#faults.note(task.input, describe(error)));
     task.onOutcome?.("taken");
-    const distrustsKept = task.input.kind === "start";
-    if (this.#discardCore([], { distrustsKept })) this.#reloading.after(this.#faults.reloadDelayMs);
-  }
-
-  #flush(): void {
-    if (this.#commits.running || !this.core) return;
-    const { maxSoftRecords, maxSoftBytes } = this.#options.limits;
-    const { writes, hasSteps } = this.#commits;
-    if (this.core.timers && hasSteps) this.#keptInputs?.noteTimers(this.core.timers(), writes);
-    const { count, bytes } = writes;
-    if (writes.isBinding || count > (this.#keptInputs ? 0 : maxSoftRecords) || bytes > maxSoftBytes) {
-      const gatherMs = this.#keptInputs && this.#commits.isSilent ? this.#pace.gatherMs : 0;
-      if (gatherMs === 0) this.#commit();
-      else if (!this.#gathering.isSet) this.#gathering.set((this.#options.timer.now() + gatherMs) as Millis);
-    } else this.#release(this.#commits.takeSteps());
-  }
-
-  #commit(): void {
-    this.#gathering.set(null);
-    void this.#commits.commit();
-  }
-
-  #commitGathered(): void {
-    if (this.core && !this.#commits.running && this.#commits.hasSteps) this.#commit();
-    else this.#gathering.set(null);
+    const why = { distrustsKept: task.input.kind === "start" };
+    if (this.#discardCore([], why)) this.#reloading.after(this.#faults.reloadDelayMs);
   }
 
   #onCommitted({ stepped, writes, tookMs }: Committed): void {
@@ -275,21 +221,8 @@ export class DurableReplica {
       this.#options.onCommit(tookMs, writes.count, writes.bytes);
     }
     if (this.life.halted !== null) return stopAll(stepped.map(({ task }) => task));
-    this.#release(stepped);
-    this.#flush();
+    this.#path.proceed(stepped);
     if (this.core && this.#backlog.isSplit) this.run(this.#backlog.take());
-  }
-
-  #release(stepped: readonly Stepped[]): void {
-    for (const { ready, now } of stepped) this.#options.release(ready, now);
-    this.#unreported.push(...stepped);
-    if (!this.#keptInputs || !this.#loader.isBusy) this.#reportOutcomes();
-  }
-
-  /** Settles inputs, unless effects of them are not committed yet. */
-  #reportOutcomes(): void {
-    if (this.#keptInputs && this.core && (this.#commits.running || this.#commits.hasSteps)) return;
-    for (const { task, ready } of this.#unreported.splice(0)) task.onOutcome?.(ready.admission);
   }
 
   /** A read failed: another instance has committed and removed the blob, or the store is damaged and others can help. */
@@ -326,10 +259,9 @@ export class DurableReplica {
   #discardCore(stepped: readonly Stepped[], why: Partial<WhyReading> = {}): boolean {
     const tasks = [...stepped.map(({ task }) => task), ...this.#commits.discard()];
     this.#dropCore(() => this.life.reload(why));
-    const isOver = this.life.stopped !== null;
-    if (isOver) stopAll(tasks);
-    else this.#backlog.putBack(tasks);
-    return !isOver;
+    if (this.life.stopped === null) this.#backlog.putBack(tasks);
+    else stopAll(tasks);
+    return this.life.stopped === null;
   }
 
   /** Checks whether another instance has committed, and if so reloads the replica. */
@@ -362,8 +294,7 @@ export class DurableReplica {
     this.#last.note(this.core);
     move();
     this.#loader.reset();
-    this.#reportOutcomes();
+    this.#path.coreIsGone();
     this.#alarm.set(null);
-    this.#gathering.set(null);
   }
 }

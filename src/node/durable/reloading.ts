@@ -6,7 +6,7 @@ import type { Retry } from "../async/retry.ts";
 import { type Loaded, StoreConflictError } from "../ports.ts";
 import type { Restored } from "../storage/opening.ts";
 import { isLasting } from "../storage/store_errors.ts";
-import type { GroupCommit } from "./group_commit.ts";
+import type { GroupCommit } from "./commit/group_commit.ts";
 import type { Health } from "./health.ts";
 import type { LifeCycle } from "./life.ts";
 

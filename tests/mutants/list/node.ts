@@ -4,8 +4,8 @@
  */
 import { inFile, type Mutant } from "../mutant.ts";
 
-const durable = inFile("src/node/durable/durable_replica.ts");
-const commits = inFile("src/node/durable/group_commit.ts");
+const path = inFile("src/node/durable/commit/commit_path.ts");
+const commits = inFile("src/node/durable/commit/group_commit.ts");
 const records = inFile("src/core/records.ts");
 const book = inFile("src/node/storage/record_writer.ts");
 const normal = inFile("src/core/ordering/normal_case.ts");
@@ -24,9 +24,9 @@ export const NODE: readonly Mutant[] = [
     name: "speaks-before-it-persists",
     why: "messages leave before the records that bind the replica are durable",
     edits: [
-      durable(
-        "      this.#commits.add({ task, ready: this.#replyEarly(ready, now), now });\n",
-        "      this.#commits.add({ task, ready: { ...ready, messages: [] }, now });\n      this.#options.release({ ...ready, replies: [], answers: [] }, now);\n",
+      path(
+        "    this.group.add({ task, ready: this.#replyEarly(ready, now), now });\n",
+        "    this.group.add({ task, ready: { ...ready, messages: [] }, now });\n    this.#options.release({ ...ready, replies: [], answers: [] }, now);\n",
       ),
     ],
     breaks: ["write-ahead"],
@@ -35,9 +35,9 @@ export const NODE: readonly Mutant[] = [
     name: "replies-before-the-commit",
     why: "a client is told a result before it is durable",
     edits: [
-      durable(
-        "      this.#commits.add({ task, ready: this.#replyEarly(ready, now), now });\n",
-        "      this.#commits.add({ task, ready: { ...ready, replies: [] }, now });\n      this.#options.release({ ...ready, messages: [], answers: [], events: [] }, now);\n",
+      path(
+        "    this.group.add({ task, ready: this.#replyEarly(ready, now), now });\n",
+        "    this.group.add({ task, ready: { ...ready, replies: [] }, now });\n    this.#options.release({ ...ready, messages: [], answers: [], events: [] }, now);\n",
       ),
     ],
     breaks: ["write-ahead"],
@@ -78,8 +78,8 @@ export const NODE: readonly Mutant[] = [
     name: "failed-commit-keeps-the-state",
     why: "after a failed commit the replica goes on with what the store does not have",
     edits: [
-      durable(
-        "      onFailure: (error, stepped) => this.#onFailure(error, stepped),",
+      path(
+        "      onFailure: (error, stepped) => options.onFailure(error, stepped),",
         "      onFailure: (_, stepped) => this.#release(stepped),",
       ),
     ],

@@ -2,8 +2,8 @@
  * Measures the duration of commits to the store. The core waits for the primary at least as long as such commits take.
  * @module
  */
-import type { Timer } from "../ports.ts";
-import type { Task } from "./task.ts";
+import type { Timer } from "../../ports.ts";
+import type { Task } from "../task.ts";
 
 /** Faster commits do not matter, ms. */
 const LEAST_MS = 20;

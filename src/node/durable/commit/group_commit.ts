@@ -3,12 +3,12 @@
  * meanwhile wait for the next one.
  * @module
  */
-import type { Digest } from "../../core/messages/ids.ts";
-import type { Store, Version } from "../ports.ts";
-import { WriteSet } from "../storage/record_writer.ts";
-import type { Stepped } from "./options.ts";
+import type { Digest } from "../../../core/messages/ids.ts";
+import type { Store, Version } from "../../ports.ts";
+import { WriteSet } from "../../storage/record_writer.ts";
+import type { Stepped } from "../options.ts";
 import type { StorePace } from "./store_pace.ts";
-import type { Task } from "./task.ts";
+import type { Task } from "../task.ts";
 
 /** A successful commit. */
 export interface Committed {
