@@ -10,7 +10,7 @@ import { formatLine } from "../runtime/log/format.ts";
 export const EXIT = {
   /** Done. */
   done: 0,
-  /** No: the operation was rejected, a check failed, a seed broke. */
+  /** No: the operation was rejected, a check failed, a seed violated an invariant. */
   no: 1,
   /** Wrong use: arguments or files. */
   usage: 2,

@@ -170,7 +170,7 @@ withDev("pbft dev runs a cluster, and the verbs use it", [], async (dev, t) => {
     assertEquals(check.code, 3);
     assertMatch(check.out, /^UNAVAILABLE: /);
     assertMatch(check.out, /^no quorum is left: 2 of 4 members answer, 3 are needed; /m);
-    assertMatch(check.out, /^next: start Apple, Ball, or look at the way to them; they catch up by themselves$/m);
+    assertMatch(check.out, /^next: start Apple, Ball, or check the network to them; they catch up by themselves$/m);
   });
   await t.step("Ctrl-C stops what is left", async () => {
     const pids = [...(await dev.pids()).values()];

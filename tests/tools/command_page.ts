@@ -37,7 +37,7 @@ pbft check
 | exit code | meaning                                                              |
 | --------- | -------------------------------------------------------------------- |
 | 0         | done                                                                 |
-| 1         | no: the operation was rejected, a check failed, a seed broke         |
+| 1         | no: the operation was rejected, a check failed, a seed violated an invariant         |
 | 2         | wrong use: arguments, settings or files                              |
 | 3         | too few replicas can be reached; nothing was changed                 |
 | 4         | the operation may or may not have been executed; read before sending again |

@@ -27,7 +27,7 @@ const FLAGS = {
   ...CLUSTER_FLAG,
   ...CHAIN_FLAG,
   ...READ_TOKEN_FLAG,
-  "evidence": { help: "show the misconduct that members' evidence proves, of any epoch; it is verified here" },
+  "evidence": { help: "show the misconduct that the members' evidence proves, of any epoch; this command verifies it" },
 } as const satisfies Flags;
 
 /** The verb. */
@@ -39,8 +39,8 @@ export const verb = defineVerb({
   notes:
     `Without a file it checks the first of .pbft/cluster.json, .pbft/memory/cluster.json and pbft/cluster.json whose
 cluster answers. Up to f members may lie: a statement about the cluster counts if f + 1 members make it. If the
-members have changed, those of the present epoch are asked: it follows the chain of epochs from the cluster file and
-from what was kept of it.
+members have changed, it asks those of the present epoch: it follows the chain of epochs, from the cluster file or from
+the links that it has stored before.
 
 Exit codes: 0 healthy; 1 degraded: available, but something is wrong; 2 wrong arguments, or no cluster file;
 3 unavailable: too few members vote.`,
@@ -102,7 +102,7 @@ async function examine(
   if (!judgement.members.some(({ faults }) => faults.some(({ kind }) => PASSING_FAULTS.has(kind)))) {
     return { found, judgement };
   }
-  asking.terminal.progress("something may pass: asking again in a second…");
+  asking.terminal.progress("some faults may be temporary: asking again in a second…");
   await new Promise((resolve) => setTimeout(resolve, SECOND_LOOK_MS));
   const again = await askAll(kept, asking);
   return { found, judgement: judge(kept.present, again, kept.present === present ? reports : again) };
@@ -177,7 +177,7 @@ function nextLines({ verdict, members, quorum }: Judgement): readonly string[] {
     lines.push(`no quorum is left: ${count}; no operation is executed until there is one`);
   }
   if (silent.length > 0) {
-    lines.push(`next: start ${silent.join(", ")}, or look at the way to them; they catch up by themselves`);
+    lines.push(`next: start ${silent.join(", ")}, or check the network to them; they catch up by themselves`);
   }
   return lines;
 }

@@ -55,7 +55,7 @@ export const verb = defineVerb({
       value: "FILE",
       isFile: true,
       help:
-        "with --from and --machine: the file that exports the machine, whose migration makes its state of the snapshot's",
+        "with --from and --machine: the file that exports the machine; its migration makes the new state from the snapshot",
       isLocal: true,
     },
     ...EXPORT_FLAG,
@@ -69,8 +69,8 @@ export const verb = defineVerb({
 DIR/.gitignore that keeps the keys out of Git. Of 4 members 1 may be faulty, of 7 members 2, of 10 members 3.
 
 To keep each key with its owner, each owner runs \`init --key NAME\` and sends the public key. Then one of
-them runs \`init\` with NAME=URL,KEY for all members, and sends everybody the cluster file. Each owner looks
-whether it has the own key and those of the others, and runs \`init sign\`; the file is passed round. pbft check
+them runs \`init\` with NAME=URL,KEY for all members, and sends everybody the cluster file. Each owner checks that
+the file has the right key for each member, runs \`init sign\`, and passes the file to the next owner. pbft check
 shows who has signed. Every verb refuses a genesis that was changed after somebody signed it.
 
 With --from FOLDER the new cluster begins with a snapshot: after a total loss, or as a copy for tests. Then each member

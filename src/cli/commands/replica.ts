@@ -44,8 +44,8 @@ const FLAGS = {
     value: "FILE",
     isFile: true,
     help:
-      "the chain of epochs, for a member that is not in the genesis: the JSON of GET /epochs, as pbft members chain " +
-      "writes it, or that JSON itself. It listens where the chain says; one that is not in the chain yet needs --port, and waits until it is a member",
+      "for a member that is not in the genesis: the file with the chain of epochs that pbft members chain writes (the JSON " +
+      "of GET /epochs), or that JSON itself. The chain has its URL, where it listens; a replica that is not in the chain yet needs --port, and waits until it is a member",
   },
   "join": {
     value: "URL",
@@ -61,9 +61,8 @@ const FLAGS = {
   "when-removed": {
     value: "WHAT",
     choices: ["stop", "serve"],
-    help:
-      "what it does once it is no member any more and the others do not need it: stop (default), or serve the chain " +
-      "and the state on",
+    help: "what it does when it is not a member any more and the others do not need it: stop (default), or serve: it " +
+      "continues to serve the chain and the state",
   },
   "rotate-key-every": {
     value: "TIME",
@@ -71,7 +70,8 @@ const FLAGS = {
       "Enough of the other members must run with --approve-rotations",
   },
   "approve-rotations": {
-    help: "approve by itself where another member, with its present key, asks for a new key and nothing else",
+    help:
+      "approve without a person that another member changes its key, if its present key has signed this and nothing else changes",
   },
   "memory": { help: "keep the state in memory, instead of --state" },
   "start": {
@@ -83,7 +83,10 @@ const FLAGS = {
   "lost-disk": { help: "the same as --start recover", isLocal: true },
   "machine": { value: "FILE", isFile: true, help: "the file that exports the state machine (the key-value machine)" },
   ...EXPORT_FLAG,
-  "guard": { help: "fail where the machine reads a clock, chance or the network; pbft dev does so", isLocal: true },
+  "guard": {
+    help: "fail if the machine reads a clock, random numbers or the network; pbft dev does so",
+    isLocal: true,
+  },
   "host": {
     value: "HOST",
     help: "the address to listen on (the loopback address in the cluster file, or else all addresses, IPv6 and IPv4)",
@@ -96,7 +99,7 @@ const FLAGS = {
   "obey": {
     help:
       "obey words on standard input, one a line: cut (exchange nothing with the other replicas), join (do so again). " +
-      "For local clusters that are to be broken",
+      "For local clusters in which somebody tries faults",
     isLocal: true,
   },
   "until-eof": { help: "stop when standard input ends, as well as on Ctrl-C", isLocal: true },

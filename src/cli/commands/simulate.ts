@@ -32,12 +32,11 @@ const FLAGS = {
   ...EXPORT_FLAG,
   "stuck-after": {
     value: "S",
-    help:
-      `a call of your machine that takes longer than S seconds does not come back, which is a failure (${STUCK_SECONDS})`,
+    help: `a call of your machine that takes longer than S seconds is a failure (${STUCK_SECONDS})`,
   },
   "coverage": {
     help:
-      "print what was exercised, and fail if something was not by any run; a thousand default runs exercise everything",
+      "print what the runs exercised, and fail if something was exercised by none of them; a thousand default runs exercise everything",
   },
   "trace": { help: "print the events of each run" },
   "keep-going": { help: "continue after a failure" },

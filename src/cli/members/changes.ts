@@ -25,7 +25,7 @@ export const CHANGE_FLAGS = {
     isLocal: true,
     help: `propose: a new member in the place of another one. OLD=KEY@URL keeps the name${often}`,
   },
-  "url": { value: "NAME=URL", isList: true, isLocal: true, help: `propose: where a member is from now on${often}` },
+  "url": { value: "NAME=URL", isList: true, isLocal: true, help: `propose: the new URL of a member${often}` },
   "limit": {
     value: "NAME=NUMBER",
     isList: true,

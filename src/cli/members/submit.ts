@@ -116,7 +116,7 @@ async function inForce(
           looked: waiting.map((name) =>
             `${name} at ${configuration.urls[name]}: ${known.answers.get(configuration.urls[name]!)?.reach}`
           ).join("\n  "),
-          next: "start them, or look at the way to them; then look: pbft members list",
+          next: "start them, or check the network to them; then look: pbft members list",
         },
       );
     }

@@ -19,7 +19,7 @@ export const CHAIN_FLAG = {
     value: "FILE",
     isFile: true,
     help:
-      "the chain of epochs that is known; what is learned is kept there (chain.json beside the cluster file). Or the chain itself, as JSON",
+      "the file of the known chain of epochs; new links are stored in it (chain.json beside the cluster file). Or the chain itself, as JSON",
   },
 } as const satisfies Flags;
 

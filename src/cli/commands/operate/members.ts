@@ -64,7 +64,7 @@ export const verb = defineVerb({
   sign     adds the signature of one member, without a network; each member does so on its own machine
   submit   sends a proposal that a quorum has signed, and waits until its epoch is in force
   chain    writes the chain of epochs into a file, for pbft serve --chain
-  evidence says whom the evidence in a file convicts, the answer of GET /evidence, without a network`,
+  evidence names the members that the evidence in a file (the answer of GET /evidence) convicts, without a network`,
   args: [
     { name: "ACTION", help: "list, propose, show, sign, submit, chain or evidence", choices: Object.keys(ACTIONS) },
     {
@@ -76,8 +76,8 @@ export const verb = defineVerb({
   ],
   flags: FLAGS,
   notes:
-    `The proposal is passed round until a quorum of the present members has signed it. Everybody who has the cluster
-file can check it: it holds the proof of the present epoch. A changed file loses its signatures.
+    `Pass the proposal from member to member until a quorum of the present members has signed it. Everybody who has the
+cluster file can check it: it holds the proof of the present epoch. A changed file loses its signatures.
 
 Example: a new member in the place of Dog.
 

@@ -65,7 +65,7 @@ export const verb = defineVerb({
   save     saves the state of a running member's last stable checkpoint; only what the folder lacks is fetched
   verify   checks a snapshot wholly, without a network
   restore  fills the state file of a member that lost its disk; then start it as usual
-  migrate  adds the state of another version of the machine, made of a snapshot, with which a cluster can begin
+  migrate  makes a state of another version of the machine from a snapshot, and saves it; a new cluster can begin with it
   prune    keeps the newest snapshots and removes the others
   audit    executes the archived batches in the folder again, and compares the state with the snapshots; the state is
            in a temporary file meanwhile`,

@@ -50,7 +50,8 @@ export const verb = defineVerb({
   flags: FLAGS,
   notes:
     `When the file or one beside it changes, its types are checked, it is simulated for some seconds if it exports a
-workload, and the replicas are restarted one after another. If something is wrong, they go on with the version before.
+workload, and the replicas are restarted one after another. If something is wrong, they continue with the last version
+that was right.
 
 Ctrl-C stops all replicas. The same command starts them again with their data.`,
   run: dev,

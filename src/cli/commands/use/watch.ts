@@ -27,7 +27,7 @@ export const verb = defineVerb({
   flags: {
     "prefix": { value: "P", help: "the keys that begin with this" },
     "batches": { help: "the batches themselves: how many requests and operations each has" },
-    "from": { value: "N", help: "begin at this number (with what comes from now on)" },
+    "from": { value: "N", help: "begin at this sequence number (with the next change)" },
     "limit": { value: "N", help: "end after N lines" },
     ...CLIENT_FLAGS,
   },
