@@ -111,7 +111,7 @@ Deno.test("8: the agreed time never falls, whatever the primary's batches say", 
   assertEquals([Number(bench.status.lastExecuted), bench.status.agreedTime], [2, before]);
 });
 
-Deno.test("8: a batch of a time far ahead is not accepted before its time, its primary is suspected, and it is no conflict when it comes again", () => {
+Deno.test("8: a batch whose time is far ahead is accepted only at that time; its primary is suspected; the same batch again is no conflict", () => {
   const bench = new Bench(1);
   const wild = batchOf(bench.cluster.now + 3_600_000, [opening]);
   const ready = [1, 2].map(() => bench.take(prePrepare(0, { digest: wild.digest }), wild));

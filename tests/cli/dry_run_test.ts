@@ -96,7 +96,7 @@ Deno.test("a missing version, a missing migration, and a state without a checkpo
   );
 });
 
-Deno.test("before the first checkpoint the initial state is tried; where an epoch starts with a state, that one is waited for", async () => {
+Deno.test("before the first checkpoint the migration is tried on the initial state; if the epoch starts with a state, a store without a checkpoint is refused", async () => {
   const { store, genesis } = await stored(3);
   const seen: (readonly [number, number])[] = [];
   const versions = versionsWith((chunks, { sequence }) => {

@@ -53,7 +53,7 @@ Deno.test("a file is replaced as a whole or not at all, and keeps its mode", asy
   });
 });
 
-Deno.test("two who sign one proposal at once lose no signature, and a proposal that was exchanged meanwhile is not signed", async () => {
+Deno.test("when two members sign one proposal at the same time, no signature is lost; a proposal that was replaced meanwhile is not signed", async () => {
   await inFolder(async (folder) => {
     const path = `${folder}/proposal.json`;
     await Deno.writeTextFile(`${folder}/cluster.json`, JSON.stringify(clusterFile));

@@ -156,7 +156,7 @@ export const workload = {
 /** What is said, but not how fast. */
 const told = ({ out }: { readonly out: string }) => out.slice(out.indexOf("BROKEN"));
 
-Deno.test("simulate names the operation of a promise left behind and of a clock that the module keeps; what only the runs before break is reported too", async () => {
+Deno.test("simulate names the operation that leaves a promise behind, and the one that reads a clock which the module keeps; it also reports a failure that needs the runs before", async () => {
   await inFolder(async (folder) => {
     const simulated = async (odd: string, ...args: string[]) => {
       await Deno.writeTextFile(`${folder}/odd.ts`, TYPED(odd));

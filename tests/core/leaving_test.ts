@@ -17,7 +17,7 @@ const areTogether = (cluster: Cluster) => {
 };
 const calm = (cluster: Cluster) => assertEquals(cluster.events.filter(({ event }) => event.kind === "view-change"), []);
 
-Deno.test("a client that sends a request to the backups, and to the primary that it has given it up, has no primary replaced", () => {
+Deno.test("a client that sends a request to the backups, and tells the primary that it gave the request up, does not get the primary replaced", () => {
   const cluster = new Cluster();
   const [ada, eve] = [1, 66].map((name) => new TestClient(cluster, name).open()) as [TestClient, TestClient];
   for (let t = 1; t < 10; t += 2) {

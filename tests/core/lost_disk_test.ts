@@ -203,7 +203,7 @@ Deno.test("in an idle cluster a primary that lost its disk, and so can't fill th
   cluster.assertAlike();
 });
 
-Deno.test("a replica that asks only the backups for log filling, or asks too soon, gets it late and has no primary replaced", () => {
+Deno.test("a replica that asks only the backups for log filling, or asks too soon, gets it late; the primary is not replaced for it", () => {
   const cluster = new Cluster();
   cluster.runFor(3_000);
   const ask = (to: readonly number[], votesAbove: number) => {
@@ -386,7 +386,7 @@ Deno.test("a replica that votes again accepts no pre-prepare at a number that ha
   assertEquals(late, []);
 });
 
-Deno.test("a liar that claims a lost disk, with a small bound to the primary and a large one to the backups, has no primary replaced", () => {
+Deno.test("a liar that claims a lost disk, and tells the primary a small bound and the backups a large one, does not get the primary replaced", () => {
   const cluster = new Cluster({ checkpointInterval: 64 });
   new TestClient(cluster, 1).open();
   cluster.runFor(5_000);

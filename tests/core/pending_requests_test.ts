@@ -56,7 +56,7 @@ Deno.test("a client that arrives after another client's flood is served before m
   assertLess(flood.filter(({ digest }) => cluster.accepted(digest)).length, 5);
 });
 
-Deno.test("whoever holds the most bytes or requests gives way to one that would hold less, who may have some already", () => {
+Deno.test("when there is no room, the client with the most bytes or requests loses some to a client that would have less, also to one that has some", () => {
   const cluster = new Cluster();
   const [hog, ada, bob] = [1, 2, 3].map((name) => new TestClient(cluster, name)) as [
     TestClient,

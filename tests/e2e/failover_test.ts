@@ -93,7 +93,7 @@ Deno.test("a primary that is stopped for half a minute under load is replaced, a
   });
 });
 
-Deno.test("without faults no view is left, at full load and at none", async () => {
+Deno.test("without faults there is no view change, at full load and without load", async () => {
   await withFleet(4, async (fleet) => {
     for (const callers of [20, 0]) {
       const { unrest, errors, batches } = await keepCalm(fleet, { seconds: 4, callers });

@@ -151,7 +151,7 @@ Deno.test("where timers fire late, as there is too much to do, those who ask muc
   await asking;
 });
 
-Deno.test("all strangers together have a pace as well, and known clients have their own; /metrics counts four times", async () => {
+Deno.test("all strangers together are paced too, and each known client by itself; a read of /metrics counts as four", async () => {
   const read = async (
     count: number,
     kind: "stranger" | "client",

@@ -258,7 +258,7 @@ Deno.test("256 undecoded messages, however small, are enough", async () => {
   timer.advance(60_000);
 });
 
-Deno.test("what a member that must rest sends to a full queue is not decoded, and it loses its sockets after 16 MiB", async () => {
+Deno.test("while the queue of a member is full, the frames that it sends are not decoded, and after 16 MiB it loses its sockets", async () => {
   const { socket, node, timer } = await opened();
   node.onReceive = () => ({ reason: "overloaded", kind: "prepare", detail: "for a test" });
   Object.assign(node, { restMs: () => 500 });

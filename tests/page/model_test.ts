@@ -42,7 +42,7 @@ Deno.test("both ends of a message are joined, whichever is told first, and arriv
   assertEquals(ends, [[0, 1, 10, 10.2], [0, 2, 10, 10], [0, 3, 10, null]]);
 });
 
-Deno.test("a message that is sent again and arrives again is two arrows, and one that nobody sent is none of these", () => {
+Deno.test("a message that is sent twice and arrives twice is drawn as two arrows; one that nobody sent has a mark of its own", () => {
   const history = newHistory();
   for (const at of [10, 20]) {
     history.add(0, at, vote("prepare", 1, "a"));

@@ -91,7 +91,7 @@ Deno.test("a replica that is cut off is behind, and catches up when it is joined
   assertGreater(executed[0]![1], 1_500);
 });
 
-Deno.test("one liar changes nothing for the others; more than f may break what is promised, and it is said in words", async () => {
+Deno.test("one liar changes nothing for the others; more than f liars may break a guarantee, and the page says in words which", async () => {
   const ask = (atMs: number): LinkedAction => ({ atMs, action: "request", operation: `INCR a` });
   const asks = Array.from({ length: 20 }, (_, i) => ask(1_000 + 300 * i));
   const one = await played({

@@ -50,7 +50,7 @@ Deno.test("what one replica says alone is no change, and a liar invents none and
   assertEquals(tally.next, 4, "of 3 the liar said what a correct replica said");
 });
 
-Deno.test("numbers go on over streams that begin anew, without a repeat, and each replica is asked for what it has not said", () => {
+Deno.test("when streams begin anew the numbers continue without a repeat, and each replica is asked for what it has not said yet", () => {
   const tally = four(5);
   for (const replica of [0, 1]) say(tally, replica, 5, 6, { 5: change("5"), 6: change("6") });
   assertEquals(all(tally).length, 2);

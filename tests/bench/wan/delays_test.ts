@@ -10,7 +10,7 @@ Deno.test("one delay holds between any two places, and an operation takes five o
   assertEquals(idealMs(delaysOf([25], 7)), 125);
 });
 
-Deno.test("with a distance for each backup the clients are at the primary, and the slowest backup is not waited for", () => {
+Deno.test("with a delay for each backup the clients are beside the primary, and nobody waits for the slowest backup", () => {
   const delays = delaysOf([10, 40, 1_000], 4);
   assertEquals(delays[0], [0, 10, 40, 1_000, 0]);
   assertEquals(delays[2], [40, 40, 0, 1_000, 40]);
