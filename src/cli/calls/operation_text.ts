@@ -31,9 +31,14 @@ export function operationOf(name: string, input: string | undefined, machine: st
 export function rejectionText(message: string): string {
   try {
     const { error, detail } = JSON.parse(message) as { readonly error?: unknown; readonly detail?: unknown };
+    if (error === "unknown" && hasName(detail)) return `there is no such operation: ${detail.name}`;
     if (typeof error === "string") return detail === undefined ? error : `${error} ${JSON.stringify(detail)}`;
   } catch { /* a text */ }
   return message;
+}
+
+function hasName(detail: unknown): detail is { readonly name: string } {
+  return typeof detail === "object" && detail !== null && "name" in detail && typeof detail.name === "string";
 }
 
 function parseJson(argument: string, text: string): unknown {

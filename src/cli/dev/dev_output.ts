@@ -43,7 +43,7 @@ export class DevOutput implements Notices {
   }
 
   degraded(alive: readonly string[], n: number): void {
-    this.say(`${degradedText(alive, n)}; start it again: pbft dev, after Ctrl-C`);
+    this.say(`${degradedText(alive, n)}; start it again on the page, or with pbft dev after Ctrl-C`);
   }
 
   noQuorum(alive: readonly string[], n: number): void {

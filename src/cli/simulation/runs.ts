@@ -168,7 +168,8 @@ async function simulatedMachine(
   if (!workload) {
     throw new CliError(`${path}: expected an export named workload, got none`, EXIT.usage, {
       looked: `${found} makes ${version}`,
-      next: "export const workload = { operation: (random, id) => bytes }, the operations to try (docs/testing.md)",
+      next: "export const workload = { operation: (random, id) => bytes }, the operations to try; of a typed machine " +
+        "machine.encode(NAME, INPUT) gives the bytes (docs/state_machine.md)",
     });
   }
   let made = 0;

@@ -28,7 +28,7 @@ const META: Readonly<Record<string, string>> = {
   exit: "exit                       leave (Ctrl-D)",
 };
 const ANY: Readonly<Record<string, string>> = {
-  call: "call OP [JSON]             an operation",
+  call: "call OP [JSON]             an operation; of a machine of your own, OP JSON does, too",
   ask: "ask QUERY [JSON]           a query",
 };
 
@@ -101,7 +101,10 @@ async function runLine(session: Session, line: string, terminal: Terminal): Prom
   } catch (error) {
     const told = await explained(error, session);
     if (!(told instanceof CliError)) throw told;
-    console.error(terminal.style.red(`error: ${told.message}`) + (told.lines.looked ? `\n  ${told.lines.looked}` : ""));
+    console.error(
+      terminal.style.red(`error: ${told.message}`) + (told.lines.looked ? `\n  ${told.lines.looked}` : "") +
+        (told.lines.next ? `\n  next: ${told.lines.next}` : ""),
+    );
     return told.exitCode;
   }
 }
@@ -118,7 +121,8 @@ function operationIn(line: string, machine: string): { readonly isRead: boolean;
   if (!/^(call|ask)$/i.test(word)) {
     const isText = machine.startsWith("key-value/");
     if (isText) return { isRead: READS.has(word.toUpperCase()), operation: line };
-    throw new CliError(`${word}: expected call OP JSON or ask QUERY JSON`, EXIT.usage);
+    if (rest !== "" && !line.startsWith("{")) return { isRead: false, operation: operationOf(word, rest, machine) };
+    throw new CliError(`${word}: expected call OP JSON or ask QUERY JSON`, EXIT.usage, { next: "help lists them" });
   }
   const [, name = "", input = ""] = /^(\S+)\s*([^]*)$/.exec(rest) ?? [];
   if (name === "") throw new CliError(`${word}: expected the name of an operation, got nothing`, EXIT.usage);

@@ -4,6 +4,7 @@
  */
 import type { BatchEvent, ChangeEvent, Client, MissedEvent, Watch } from "../../../client/mod.ts";
 import { deferred } from "../../../node/async/deferred.ts";
+import { keyText } from "../../calls/key_text.ts";
 import { patiently, type Session, withClient } from "../../calls/session.ts";
 import { CliError, EXIT } from "../../cli_error.ts";
 import { natural } from "../../numbers.ts";
@@ -32,7 +33,7 @@ export const verb = defineVerb({
     ...CLIENT_FLAGS,
   },
   notes:
-    "It ends with Ctrl-C. Replicas keep the last batches only: a line says which numbers were missed.\nWith --json each line is an event: kind is change (value null: removed), batch or missed.",
+    'It ends with Ctrl-C. Replicas keep the last batches only: a line says which numbers were missed.\nA typed machine\'s keys are shown as accounts["ada"]; --prefix accounts! has those of one collection.\nWith --json each line is an event, with its key as it is in the state: kind is change (value null: removed), batch or missed.',
   run: ({ args: [key], values, terminal }) => {
     const watched = watchedOf(key, values);
     const from = values.from === undefined ? undefined : natural("--from", values.from, { min: 1, max: MAX_FROM });
@@ -42,8 +43,11 @@ export const verb = defineVerb({
       const watch = open(session.client, watched, from);
       if (!await hasBegun(watch, { timeoutMs, session, terminal })) return EXIT.done;
       let count = 0;
+      const { stateMachine } = session.kept.present.genesis;
       for await (const event of watch) {
-        terminal.print(terminal.isJson ? json(event) : text(event, terminal));
+        const line = terminal.isJson ? json(event) : text(event, stateMachine, terminal);
+        if (line === null) continue;
+        terminal.print(line);
         if (++count >= limit) break;
       }
       return EXIT.done;
@@ -94,9 +98,12 @@ function json(event: AnyEvent): string {
   return JSON.stringify(shown);
 }
 
-function text(event: AnyEvent, { style }: Terminal): string {
+/** `null`: of no interest to people. */
+function text(event: AnyEvent, machine: string, { style }: Terminal): string | null {
   if (event.kind === "missed") return style.yellow(`missed ${event.from} to ${event.through}`);
   const number = style.dim(String(event.sequence));
   if (event.kind === "batch") return `${number} ${event.requests} requests, ${event.operations} operations`;
-  return event.value === null ? `${number} ${event.key} removed` : `${number} ${event.key} = ${event.value}`;
+  const key = keyText(event.key, machine);
+  if (key === null) return null;
+  return event.value === null ? `${number} ${key} removed` : `${number} ${key} = ${event.value}`;
 }
