@@ -33,7 +33,7 @@ export const verb = defineVerb({
     ...CLIENT_FLAGS,
   },
   notes:
-    'It ends with Ctrl-C. Replicas keep the last batches only: a line says which numbers were missed.\nA typed machine\'s keys are shown as accounts["ada"]; --prefix accounts! has those of one collection.\nWith --json each line is an event, with its key as it is in the state: kind is change (value null: removed), batch or missed.',
+    'It ends with Ctrl-C. Replicas keep the last batches only: a line says which numbers were missed.\nA key of a typed machine is shown as accounts["ada"]; --prefix accounts! has one collection.\nWith --json each line is an event: kind is change (value null: removed), batch or missed; keys\nare as in the state.',
   run: ({ args: [key], values, terminal }) => {
     const watched = watchedOf(key, values);
     const from = values.from === undefined ? undefined : natural("--from", values.from, { min: 1, max: MAX_FROM });
