@@ -116,7 +116,7 @@ export interface Settings {
   readonly idleStatusMs: number;
   /**
    * The view-change timeout, ms: the primary is suspected if requests wait and for this long nothing is executed and
-   * nothing is heard from it. A primary that is heard gets up to four times as long. The timeout doubles with each view
+   * nothing is heard from it. A primary that is heard gets up to four times as long, and one at whose address nothing listens a quarter. The timeout doubles with each view
    * that fails.
    */
   readonly viewTimeoutMs: number;

@@ -158,6 +158,11 @@ export type Input =
   | { readonly kind: "alarm" }
   /** How long commits to this replica's own store take, as last measured, ms. */
   | { readonly kind: "store-pace"; readonly commitMs: number }
+  /**
+   * Nothing listens at a replica's address: a connection to it was refused just now. That is a hint and no proof, since networks and proxies
+   * refuse connections as well.
+   */
+  | { readonly kind: "refused"; readonly peer: ReplicaId }
   /** This replica is about to be stopped. If it is the primary, it hands over to the next one. */
   | { readonly kind: "hand-over" }
   /**

@@ -162,6 +162,9 @@ export class Replica {
         return onSuspicion(step, input.suspicion);
       case "store-pace":
         return noteStorePace(step, input.commitMs);
+      case "refused":
+        step.refusedBy = input.peer;
+        return;
       case "hand-over":
         return onHandOver(step);
       case "view-change":

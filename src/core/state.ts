@@ -116,6 +116,8 @@ export interface ViewTimer {
    * The latest time to which hearing from the primary, or the next one, can put that off; `null` if it was not heard.
    */
   dueAtLatest: number | null;
+  /** At whose address nothing listened when this replica last tried; `null` once it was heard again. It is not stored. */
+  refusedBy: ReplicaId | null;
   /** The timeout, ms. It doubles with each view that fails, until something is executed again. */
   timeoutMs: number;
   /** lastExecuted when progress was last checked. Progress restarts the timer. */

@@ -34,6 +34,8 @@ export class Step {
   closed: ClosedEpoch | null = null;
   /** The sender of the input, if it is a message that replicas send regularly as long as they are up. */
   heardFrom: ReplicaId | null = null;
+  /** The replica at whose address nothing listens, if the input says so. */
+  refusedBy: ReplicaId | null = null;
 
   /** `passedMs`: a monotonic clock, ms since some moment in this run; `null` if the host has none. */
   constructor(

@@ -135,8 +135,9 @@ export interface Transport {
   /** The state of the connection to one peer, where it is known. */
   status?(to: ReplicaId): LinkStatus;
   /**
-   * Delivers frames. Resolves when the peer has accepted them, and rejects otherwise. The node has at most
-   * `maxDeliveriesInFlight` calls per peer in progress; they may overtake each other.
+   * Delivers frames. Resolves when the peer has accepted them, and rejects otherwise: with an error that has `isRefused: true` if
+   * nothing listens at the peer's address. The node has at most `maxDeliveriesInFlight` calls per peer in progress; they may
+   * overtake each other.
    */
   deliver(to: ReplicaId, frames: readonly Uint8Array[], signal: AbortSignal): Promise<void>;
 }

@@ -110,6 +110,8 @@ export function connect(
     queries,
     observers,
     onOwnReply: onReply,
+    // A host that may stop the replica at any time stores the timers with each input, and can't go by a hint of the moment.
+    onRefused: (peer) => !options.persistInputs && replica.run([{ input: { kind: "refused", peer } }]),
   });
   const blobs = new BlobServer({
     self,

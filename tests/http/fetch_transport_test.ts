@@ -45,6 +45,49 @@ Deno.test("a delivery to an unreachable peer has failed", async () => {
   assertEquals([error.status, (error.cause as Error).message], [0, "connection refused"]);
 });
 
+Deno.test("a refused connection is told from other failures, as each runtime words it", async () => {
+  const withCode = (code: string) =>
+    new TypeError("fetch failed", { cause: Object.assign(new Error("connect"), { code }) });
+  const deno = "client error (Connect): tcp connect error: Connection refused (os error 111)";
+  const windows = "No connection could be made because the target machine actively refused it. (os error 10061)";
+  const refused = [
+    new TypeError("fetch failed", { cause: new Error(`error sending request for url (http://a.test): ${deno}`) }),
+    new TypeError(windows),
+    withCode("ECONNREFUSED"),
+    Object.assign(new Error("Unable to connect. Is the computer able to access the url?"), {
+      code: "ConnectionRefused",
+    }),
+  ];
+  const failed = [
+    withCode("ECONNRESET"),
+    withCode("ENETUNREACH"),
+    withCode("ETIMEDOUT"),
+    new TypeError("dns error: failed to lookup address information"),
+    new DOMException("delivery timed out", "TimeoutError"),
+    "Connection refused",
+  ];
+  for (const [isRefused, errors] of [[true, refused], [false, failed]] as const) {
+    for (const cause of errors) {
+      const it = transport(() => Promise.reject(cause));
+      const error = await assertRejects(() => it.deliver(replicaId(0), [utf8("one")], never), DeliveryError);
+      assertEquals([error.isRefused, error.cause], [isRefused, cause]);
+    }
+  }
+  const answered = transport(() => Promise.resolve(new Response("connection refused", { status: 502 })));
+  const error = await assertRejects(() => answered.deliver(replicaId(0), [utf8("one")], never), DeliveryError);
+  assertEquals(error.isRefused, false);
+});
+
+Deno.test("where nothing listens, this runtime's fetch says so", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  const there = { genesis: clusterFile.genesis, urls: { ...urls, Apple: `http://127.0.0.1:${port}` } };
+  const it = new FetchTransport({ clusterFile: there, cluster: CLUSTER });
+  const error = await assertRejects(() => it.deliver(replicaId(0), [utf8("one")], never), DeliveryError);
+  assertEquals([error.isRefused, error.status], [true, 0]);
+});
+
 Deno.test("a delivery ends when its signal aborts", async () => {
   const it = transport((_, init) => untilAborted(init!.signal!));
   const controller = new AbortController();

@@ -22,7 +22,7 @@ class Peer implements Transport {
   }
 }
 
-function setUp(limits: Partial<OutboxOptions["limits"]> = {}) {
+function setUp(limits: Partial<OutboxOptions["limits"]> = {}, more: Pick<OutboxOptions, "onRefused"> = {}) {
   const timer = new ManualTimer();
   const peer = new Peer();
   const outbox = new Outbox({
@@ -30,6 +30,7 @@ function setUp(limits: Partial<OutboxOptions["limits"]> = {}) {
     transport: peer,
     timer,
     jitter: createJitter(1),
+    ...more,
     limits: {
       maxOutboxFrames: 100,
       maxOutboxBytes: 1000,
@@ -45,6 +46,29 @@ function setUp(limits: Partial<OutboxOptions["limits"]> = {}) {
   const push = (...sizes: number[]) => say("prepare", ...sizes);
   return { timer, peer, outbox, push, say };
 }
+
+Deno.test("a delivery that was refused is reported as such, each time, and no other failure", async () => {
+  const refusals: ReplicaId[] = [];
+  const { timer, peer, outbox, push } = setUp({}, { onRefused: (by) => refusals.push(by) });
+  const refused = () => Object.assign(new Error("refused"), { isRefused: true });
+  const counts: number[] = [];
+  for (const error of [new Error("reset"), refused(), undefined, refused(), refused()]) {
+    push(1);
+    outbox.flush();
+    peer.last.end(error);
+    await timer.idle();
+    counts.push(refusals.length);
+    timer.advance(5_000);
+    await timer.idle();
+  }
+  assertEquals([counts, new Set(refusals)], [[0, 1, 1, 2, 3], new Set([1 as ReplicaId])]);
+  push(1);
+  outbox.flush();
+  outbox.close();
+  peer.last.end(refused());
+  await timer.idle();
+  assertEquals(refusals.length, 3, "a node that closes is told nothing");
+});
 
 Deno.test("frames that arrive during a delivery are collected, and the next delivery carries them all", async () => {
   const { timer, peer, outbox, push } = setUp();

@@ -45,6 +45,7 @@ export function rebuild(env: Environment, storedState: StoredState): ReplicaStat
       steppedAt: null,
       dueAt: null,
       dueAtLatest: null,
+      refusedBy: null,
       timeoutMs: env.settings.viewTimeoutMs,
       executed: sequenceNumber(0),
       roundMs: null,

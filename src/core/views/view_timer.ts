@@ -18,10 +18,17 @@ import { isUnfilled } from "../recovery/log_filling.ts";
 
 /** How many timeouts a replica that is behind waits, and one that still hears from its primary. */
 const PATIENT_TIMEOUTS = 4;
+/**
+ * The share of the timeout that a primary gets at whose address nothing listens, while a request waits. Its process has ended, or a network
+ * or proxy says so. A primary that starts again within the share, and is heard, gets the whole timeout. The share follows
+ * what is measured, as the timeout does. The hint alone moves no replica: it takes f + 1 suspicions, as ever (see leaving.ts).
+ */
+const REFUSED_SHARE = 1 / 4;
 
 /** At the end of each step: starts, stops or fires the timer. */
 export function checkViewTimer(step: Step): void {
   advanceAwakeTime(step);
+  noteRefusal(step);
   if (!step.mayVote) return;
   endAgreement(step);
   const reasonOf = step.isActive ? reasonInView : reasonWithoutNewView;
@@ -53,8 +60,10 @@ function reasonInView(step: Step): SuspicionReason | null {
   }
   // If this replica lacks what the others have executed, that is hardly the primary's fault. But the others may no
   // longer be able to supply it, so the timer runs all the same.
+  const isStarting = timer.dueAt === null;
   timer.dueAt ??= timer.awakeMs + timer.timeoutMs * (step.isBehind ? PATIENT_TIMEOUTS : 1);
   if (step.heardFrom === step.primary) extendTimer(step, timer.dueAt);
+  if (timer.refusedBy === step.primary && (isStarting || step.refusedBy !== null)) hastenTimer(step, timer.dueAt);
   if (isDue(step)) return "no-progress";
   if (isFarAhead(step)) return "slow-primary";
   return lagsInTime(step) ? "slow-time" : state.pending.verdict(timer.awakeMs, fairnessRules(step));
@@ -69,6 +78,18 @@ function extendTimer(step: Step, dueAt: number): void {
   const timer = step.state.suspicion;
   timer.dueAtLatest ??= dueAt + (PATIENT_TIMEOUTS - 1) * timer.timeoutMs;
   timer.dueAt = Math.max(dueAt, Math.min(timer.awakeMs + timer.timeoutMs, timer.dueAtLatest));
+}
+
+/** Remembers who refuses connections, until it is heard. */
+function noteRefusal({ state: { suspicion: timer }, refusedBy, heardFrom }: Step): void {
+  if (refusedBy !== null) timer.refusedBy = refusedBy;
+  if (heardFrom !== null && heardFrom === timer.refusedBy) timer.refusedBy = null;
+}
+
+/** Nothing listens at the primary's address. A replica that is behind has a trouble of its own, and stays patient. */
+function hastenTimer(step: Step, dueAt: number): void {
+  const timer = step.state.suspicion;
+  if (!step.isBehind) timer.dueAt = Math.min(dueAt, timer.awakeMs + REFUSED_SHARE * timer.timeoutMs);
 }
 
 /** Stops the timer. */

@@ -30,10 +30,26 @@ const MAX_ANSWER_BYTES = 16 * 1024;
 export class DeliveryError extends Error {
   /** `DeliveryError`. */
   override name = "DeliveryError";
+  /** Whether the connection was refused: nothing listens at the peer's address. */
+  readonly isRefused: boolean;
   /** Makes the error. `status`: the peer's HTTP status, or 0 if it did not answer. */
   constructor(message: string, readonly status: number, options?: ErrorOptions) {
     super(message, options);
+    this.isRefused = isRefusal(options?.cause);
   }
+}
+
+/** What runtimes have as `code` of a refused connection: Node, and Bun. Deno has none, and names it in a message. */
+const REFUSED_CODES: readonly unknown[] = ["ECONNREFUSED", "ConnectionRefused"];
+const MAX_CAUSES = 4;
+
+/** Whether this error of `fetch` says that the connection was refused. */
+function isRefusal(error: unknown): boolean {
+  for (let i = 0, next = error; i < MAX_CAUSES && next instanceof Error; i++, next = next.cause) {
+    if (REFUSED_CODES.includes((next as { readonly code?: unknown }).code)) return true;
+    if (/\bconnection refused\b|\bactively refused\b/i.test(next.message)) return true;
+  }
+  return false;
 }
 
 /** Sends each delivery as one POST. The only state is the host's connection pool. */

@@ -140,6 +140,7 @@ function senderOf(input: Input): ReplicaId | ClientId | null {
     case "alarm":
     case "hand-over":
     case "store-pace":
+    case "refused":
     case "damaged-blobs":
     case "loaded":
       return null;
@@ -158,7 +159,7 @@ function senderOf(input: Input): ReplicaId | ClientId | null {
 
 type OutsideInput = Exclude<
   Input,
-  { readonly kind: "start" | "alarm" | "store-pace" | "hand-over" | "loaded" | "damaged-blobs" }
+  { readonly kind: "start" | "alarm" | "store-pace" | "refused" | "hand-over" | "loaded" | "damaged-blobs" }
 >;
 
 function isFromOutside(input: Input): input is OutsideInput {

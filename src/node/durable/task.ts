@@ -50,7 +50,7 @@ export interface Core {
  */
 export function isInternal({ kind }: Input): boolean {
   return kind === "start" || kind === "alarm" || kind === "store-pace" || kind === "hand-over" || kind === "loaded" ||
-    kind === "damaged-blobs";
+    kind === "damaged-blobs" || kind === "refused";
 }
 
 /** The inputs that are one signed message of a replica. */
@@ -61,6 +61,7 @@ type ReplicaMessageInput = Exclude<
       | "start"
       | "alarm"
       | "store-pace"
+      | "refused"
       | "hand-over"
       | "loaded"
       | "damaged-blobs"

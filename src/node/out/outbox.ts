@@ -33,6 +33,8 @@ export interface OutboxOptions {
   readonly jitter: Jitter;
   /** Called when the peer becomes unreachable, and when it is reachable again. */
   readonly onHostEvent?: (event: HostEvent) => void;
+  /** Called when a delivery failed because nothing listens at the peer's address. */
+  readonly onRefused?: (peer: ReplicaId) => void;
   /** Called at the end of each delivery. */
   readonly onDelivered?: (peer: ReplicaId, isTaken: boolean) => void;
   readonly limits: Pick<
@@ -178,7 +180,10 @@ export class Outbox {
     if (failure) {
       this.#dropped += delivery.frames.length;
       this.#options.onDelivered?.(this.#options.peer, false);
-      if (!this.#closed) this.#reachability.failed(failure.error);
+      if (!this.#closed) {
+        this.#reachability.failed(failure.error);
+        if (isRefused(failure.error)) this.#options.onRefused?.(this.#options.peer);
+      }
       this.#startPause();
     } else {
       this.#meanMs += GAIN * (this.#options.timer.monotonic() - delivery.startedAt - this.#meanMs);
@@ -225,6 +230,11 @@ export class Outbox {
   #isOver(deadline: Deadline | null | undefined): boolean {
     return !!deadline && this.#options.timer.monotonic() >= deadline.at;
   }
+}
+
+/** Whether a transport says that nothing listens at the peer's address. */
+function isRefused(error: unknown): boolean {
+  return (error as { readonly isRefused?: unknown } | null | undefined)?.isRefused === true;
 }
 
 /** Starts a delivery. An error that the transport throws becomes a rejection. */

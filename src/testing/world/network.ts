@@ -91,6 +91,8 @@ const SLOW_ANSWER_MS = 60_000;
 
 /** One error for all refusals: a stack trace costs much, and nobody reads it. */
 const UNREACHABLE = new Error("unreachable");
+/** The same where nothing listens at the address, or something on the way says so. */
+const REFUSED = Object.assign(new Error("refused"), { isRefused: true });
 
 /** The network of one simulation. */
 export class Network {
@@ -159,8 +161,8 @@ export class Network {
       const target = this.route(from, to);
       if (!target) {
         const isThere = (this.stations.get(to) ?? []).some((station) => this.reaches(station, from));
-        // Half of the time a blocked connection is not even refused.
-        if (isThere || random.chance(0.5)) this.#engine.after(refusalMs + this.latencyMs(), refuse);
+        // Half of the time a blocked connection is not even refused. If it is, that looks as if nothing listened there.
+        if (isThere || random.chance(0.5)) this.#engine.after(refusalMs + this.latencyMs(), () => reject(REFUSED));
         return;
       }
       for (const swallows of this.swallowers) if (swallows(from, target)) return;
