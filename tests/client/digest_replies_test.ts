@@ -71,6 +71,67 @@ Deno.test("whoever lies, with results or without, the result is right", async ()
   }
 });
 
+/** Behaviours that lie by what they are asked for. They answer the client themselves, so they are not shortened. */
+const digest = async (...[asked, it]: Parameters<Behaviour>) =>
+  new Response(digestReplyOf(decodeFrame(new Uint8Array(await (await correct(asked, it)).arrayBuffer()))));
+const mayBeShort = (cluster: FakeCluster) => cluster.accepted.at(-1)?.includes(DIGEST_REPLY) ?? false;
+const liars: Readonly<Record<string, Behaviour>> = {
+  "sends a digest also where it is asked for the result": digest,
+  "has the right digest, and another result": (asked, it) => mayBeShort(it) ? digest(asked, it) : lying(asked, it),
+  "has a wrong digest, and the right result": async (asked, it) => {
+    if (!mayBeShort(it)) return await correct(asked, it);
+    return new Response(digestReplyOf(decodeFrame(new Uint8Array(await (await lying(asked, it)).arrayBuffer()))));
+  },
+  "fails where it is asked for the result": (asked, it) => mayBeShort(it) ? digest(asked, it) : down(asked, it),
+  "gives its digest in the name of another": async (asked, it) => {
+    const bytes = new Uint8Array(await (await digest(asked, it)).arrayBuffer());
+    bytes[1] = (bytes[1]! + 1) % 4; // the replica
+    return new Response(bytes);
+  },
+};
+
+for (const [what, liar] of Object.entries(liars)) {
+  Deno.test(`a replica that ${what}: the others are asked within the round, and each for its result once`, async () => {
+    for (let place = 0; place < 4; place++) {
+      const { client, cluster, timer } = setUp();
+      await client.submit("session");
+      const honest = cluster.behaviours[0]!;
+      cluster.behaviours[place] = (asked, it) => asked.request.session === 0 ? honest(asked, it) : liar(asked, it);
+      for (let i = 0; i < 6; i++) {
+        const before = cluster.accepted.length;
+        await Promise.all([checked(client, cluster), checked(client, cluster)]); // several that wait
+        const posts = cluster.accepted.length - before;
+        assert(posts <= 2 * 4, `${posts} POSTs`);
+      }
+      assertEquals(timer.pending, 0);
+      client.close();
+    }
+  });
+}
+
+Deno.test("where nobody sends a result, a call times out after few POSTs, and the next one is answered", async () => {
+  const { client, cluster, timer, behave } = setUp();
+  await client.submit("session");
+  const honest = cluster.behaviours[0]!;
+  cluster.behaviours.fill(digest);
+  const before = cluster.accepted.length;
+  const call = client.submit("a");
+  let failure: unknown = null;
+  call.catch((error) => failure = error);
+  for (let turns = 0; failure === null; turns++) {
+    assert(turns < 20_000);
+    await new Promise((resolve) => setTimeout(resolve));
+    if (turns % 20 === 19) timer.advance(500);
+  }
+  assertEquals((failure as Error).name, "TimeoutError");
+  const posts = cluster.accepted.length - before;
+  assert(posts <= 8 * 2 * 4, `${posts} POSTs in 30 s`); // 500 ms, doubled up to 8 s
+  cluster.behaviours.fill(honest);
+  behave(() => correct);
+  await checked(client, cluster);
+  client.close();
+});
+
 Deno.test("a replica that is silent, with results or without, is made up for at the retry", async () => {
   for (let silent = 0; silent < 4; silent++) {
     const { client, cluster, behave, timer } = setUp();
