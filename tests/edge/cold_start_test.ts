@@ -35,7 +35,8 @@ Deno.test("a replica on Deno KV that is a new process for every single request d
     PBFT_START: "new",
   };
   const cold = new ColdProcesses({ program, env, port: ports[1]! });
-  const client = new Client({ cluster, timeoutMs: 120_000 });
+  // Beside other load one process may take seconds.
+  const client = new Client({ cluster, timeoutMs: 300_000 });
   try {
     const numbers: number[] = [];
     while (cold.starts < REQUESTS) {
