@@ -7,7 +7,7 @@ import { readFile } from "node:fs/promises";
 import process from "node:process";
 import { type ClusterFile, parseClusterText } from "../wire/mod.ts";
 import { boundedBytes } from "./check/answers.ts";
-import { CliError, EXIT, reasonOf } from "./cli_error.ts";
+import { CliError, codeOf, EXIT, reasonOf } from "./cli_error.ts";
 import { exists } from "./files.ts";
 import { genesisSigners } from "./genesis/signatures.ts";
 
@@ -85,7 +85,7 @@ export async function readCluster(source: string): Promise<FoundCluster> {
     if (size > MAX_FILE_BYTES) throw new Error(`expected a cluster file, got ${size} bytes`);
     return { source: path, cluster: checked(await readFile(path, "utf8")) };
   } catch (error) {
-    throw new CliError(`${source || '""'}: ${reasonOf(error)}`, EXIT.usage, {
+    throw new CliError(`${source || '""'}: ${fetchReason(error)}`, EXIT.usage, {
       looked: /^https?:/.test(source) ? undefined : `looked in ${process.cwd()}`,
       next: "pbft init makes a cluster file, pbft dev a cluster on this machine",
     });
@@ -108,6 +108,16 @@ function checked(text: string): ClusterFile {
   throw new TypeError(
     `cluster.signatures.${wrong}: expected ${wrong}'s signature under this genesis, got another one: the file was changed after ${wrong} signed it`,
   );
+}
+
+/** Why there is no connection is in the cause of what `fetch` throws. */
+function fetchReason(error: unknown): string {
+  const cause = error instanceof TypeError ? error.cause : undefined;
+  if (!(cause instanceof Error)) return reasonOf(error);
+  const told = cause.message === ""
+    ? codeOf(cause)
+    : reasonOf(cause).replace(/^error sending request for url \(.*?\): /, "");
+  return `no connection: ${told}`;
 }
 
 async function download(url: string): Promise<string> {

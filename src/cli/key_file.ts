@@ -5,7 +5,7 @@
 import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import process from "node:process";
-import { CliError, reasonOf } from "./cli_error.ts";
+import { CliError, EXIT, reasonOf } from "./cli_error.ts";
 
 /** The content of a key file. */
 export interface KeyFile {
@@ -18,8 +18,8 @@ export interface KeyFile {
 /** Longer files are not read: a key has 64 characters. */
 const MAX_KEY_FILE_BYTES = 1_024;
 
-/** Reads a key file. @throws {CliError} that names the file. The error never contains the content. */
-export function readKey(path: string): KeyFile {
+/** Reads a key file. @throws {CliError} with that exit code, which names the file. The error never contains the content. */
+export function readKey(path: string, exitCode: number = EXIT.no): KeyFile {
   let text: string;
   let mode: number | null;
   try {
@@ -29,13 +29,16 @@ export function readKey(path: string): KeyFile {
     text = readFileSync(path, "utf8").replace(/^\ufeff/, "").trim();
     mode = process.platform === "win32" ? null : entry.mode;
   } catch (error) {
-    throw new CliError(`${path}: ${reasonOf(error)}`);
+    throw new CliError(`${path}: ${reasonOf(error)}`, exitCode, NEXT);
   }
   if (!/^[0-9a-f]{64}$/.test(text)) {
-    throw new CliError(`${path}: expected a private key of 64 lower-case hex digits, got ${text.length} characters`);
+    const got = `${text.length} characters`;
+    throw new CliError(`${path}: expected a private key of 64 lower-case hex digits, got ${got}`, exitCode, NEXT);
   }
   return { privateKey: text, ...warningOf(path, mode) };
 }
+
+const NEXT = { next: "name a key file that pbft keygen, init or dev has made" };
 
 /** Writes a key into a folder that only its owner may enter. @throws if the file exists. */
 export function writeKey(path: string, privateKey: string): void {

@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { CliError } from "../../src/cli/cli_error.ts";
 import {
   clusterPath,
@@ -116,4 +116,13 @@ inFolder("a folder is that of a cluster on disk, or in memory; what has neither 
   assertEquals(await findCluster(`${folder}/`), { source: `${folder}/memory/cluster.json`, cluster: inMemory });
   const onDisk = createCluster(folder, 4, nobody);
   assertEquals(await findCluster(folder), { source: `${folder}/cluster.json`, cluster: onDisk });
+});
+
+Deno.test("a cluster file that cannot be fetched is told with the reason", async () => {
+  const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, () => new Response());
+  const url = `http://127.0.0.1:${server.addr.port}/cluster.json`;
+  await server.shutdown();
+  const { message, exitCode } = await assertRejects(() => findCluster(url), CliError);
+  assertEquals(exitCode, 2);
+  assertMatch(message, /^http:\S+: no connection: .*refused/);
 });

@@ -52,3 +52,10 @@ inFolder("what is no key is an error that names the file, and does not say what 
   assertThrows(() => readKey(`${folder}/nowhere`), CliError, `${folder}/nowhere: No such file`);
   assertThrows(() => readKey(folder), CliError, folder);
 });
+
+inFolder("what is no key is wrong use of a verb for clients, and the next step is named", (folder) => {
+  for (const path of [`${folder}/none`, folder]) {
+    const { exitCode, lines } = assertThrows(() => readKey(path, 2), CliError);
+    assertEquals([exitCode, lines.next], [2, "name a key file that pbft keygen, init or dev has made"]);
+  }
+});

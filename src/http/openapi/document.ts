@@ -166,7 +166,8 @@ export function openApiDocument(): Readonly<Record<string, unknown>> {
     openapi: "3.1.0",
     info: {
       title: "A replica of @pbft/edge",
-      description: "The JSON routes. Signed requests and messages between members are CBOR: see docs/http.md.",
+      description:
+        "The JSON routes. HEAD is taken where GET is. Signed requests and messages between members are CBOR: see docs/http.md.",
       version: "1",
       license: { name: "MIT", identifier: "MIT" },
     },

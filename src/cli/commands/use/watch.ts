@@ -6,6 +6,7 @@ import type { BatchEvent, ChangeEvent, Client, MissedEvent, Watch } from "../../
 import { deferred } from "../../../node/async/deferred.ts";
 import { keyText } from "../../calls/key_text.ts";
 import { patiently, type Session, withClient } from "../../calls/session.ts";
+import { countText, membersText, probe } from "../../check/probe.ts";
 import { CliError, EXIT } from "../../cli_error.ts";
 import { natural } from "../../numbers.ts";
 import { durationMs } from "../../parser/duration.ts";
@@ -86,6 +87,13 @@ async function hasBegun(
   const what = await patiently(Promise.race([begun, late.promise]), { ...session, terminal });
   clearTimeout(id);
   if (what !== "late") return what === "begun";
+  const seen = await probe(session.kept.present);
+  if (seen.answering < seen.needed) {
+    throw new CliError(`no answer: ${countText(seen)}`, EXIT.unreachable, {
+      looked: `${membersText(seen)} (${session.found.source})`,
+      next: "look: pbft check",
+    });
+  }
   throw new CliError("no quorum of the members lets this client watch", EXIT.unreachable, {
     looked: session.found.source,
     next: "look: pbft check; members that choose their clients let only their readers watch",
