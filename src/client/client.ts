@@ -30,7 +30,7 @@ import { CallQueue } from "./calls/call_queue.ts";
  * The client of a cluster. It accepts only results that f + 1 replicas have signed. Calls made at the same time share a
  * signed request and are executed in any order. To have one call executed before the next, await it.
  *
- * It runs in Deno, Node and browsers. While it is idle, it holds no timer and no connection.
+ * It runs in Deno, Node, Cloudflare Workers and browsers. While it is idle, it holds no timer and no connection.
  *
  * @example
  * ```ts

@@ -1,6 +1,6 @@
 /**
  * The client. It has operations executed by a cluster, and accepts only results that f + 1 replicas have signed.
- * For Deno, Node 20 and browsers.
+ * For Deno, Node 20, Cloudflare Workers and browsers.
  * @module
  */
 export { Client } from "./client.ts";

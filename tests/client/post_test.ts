@@ -56,6 +56,21 @@ Deno.test("the detail of an HTTP error is found in problem+json and in plain tex
   });
 });
 
+Deno.test("a redirect is not followed, and is a failure: Workers know no fetch that rejects it", async () => {
+  const redirects: unknown[] = [];
+  const fetch = (_: unknown, init?: RequestInit) => {
+    redirects.push(init?.redirect);
+    return Promise.resolve(new Response(null, { status: 307, headers: { location: "http://127.0.0.1:1" } }));
+  };
+  const options = {
+    url: "http://127.0.0.1:1",
+    frame: new Uint8Array(),
+    signal: new AbortController().signal,
+    maxAnswerBytes: 4,
+  };
+  assertEquals([await post(fetch, options), redirects], [{ kind: "failed" }, ["manual"]]);
+});
+
 Deno.test("an error that may pass by itself is a failure, not a denial", async () => {
   for (const status of [408, 500, 502, 504]) {
     assertEquals(await answerTo(() => problem(status, "")), { kind: "failed" });

@@ -40,7 +40,7 @@ export async function post(fetch: typeof globalThis.fetch, options: PostOptions)
       headers: { "content-type": "application/cbor", ...(options.accept && { accept: options.accept }) },
       body: options.frame as Uint8Array<ArrayBuffer>,
       signal: options.signal,
-      redirect: "error",
+      redirect: "manual", // Workers refuse "error"
     });
     return await toAnswer(response, options.maxAnswerBytes);
   } catch {

@@ -68,7 +68,7 @@ async function read(replica: ReplicaId, options: Following & { readonly onLine: 
   const pace = { second: timer.monotonic(), lines: 0 };
   try {
     const url = `${base}/watch?${queryOf(watch, tally.wantedOf(replica))}`;
-    const response = await fetch(url, { signal: stream.signal, redirect: "error" });
+    const response = await fetch(url, { signal: stream.signal, redirect: "manual" });
     if (!response.ok || !response.body) return void await response.body?.cancel();
     for await (const line of linesOf(response.body, stream.signal)) {
       cancel();
