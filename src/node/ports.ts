@@ -83,6 +83,11 @@ export interface Store {
    */
   version?(): Promise<Version>;
   /**
+   * All records, if another instance has committed since version `than`; otherwise `null`. Optional: without it, an instance that looks
+   * reads the version, and then everything.
+   */
+  newer?(than: Version): Promise<Loaded | null>;
+  /**
    * Checks that the open file is still the one at its path, for a store in a file. Called about once a second.
    * @throws {StoreGoneError} if the file was removed or replaced.
    */

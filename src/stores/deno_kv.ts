@@ -89,6 +89,11 @@ export class DenoKvStore implements Store {
     return this.#known!.version;
   }
 
+  /** All records, if the store is past version `than`; otherwise `null`. A look takes one round trip, mostly. */
+  async newer(than: Version): Promise<Loaded | null> {
+    return await this.version() > than ? this.#known!.loaded() : null;
+  }
+
   /** Reads the blobs with these digests, in this order; `null` for a blob that is not in the store. */
   async read(digests: readonly Digest[]): Promise<readonly (Uint8Array | null)[]> {
     if (this.#closed) throw closedError("read");

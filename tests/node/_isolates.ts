@@ -27,6 +27,7 @@ export interface IsolatesOptions {
 
 /** What was counted. */
 export interface Fared {
+  readonly done: number;
   readonly perSecond: number;
   readonly conflicts: number;
   readonly commits: number;
@@ -54,6 +55,7 @@ export class IsolatesCluster {
   readonly #random: Random;
   readonly #isolates = new Map<ReplicaId, ReplicaNode[]>();
   readonly #contents = new Map<ReplicaId, KvContents>();
+  readonly #hosts = new WeakMap<ReplicaNode, { isFrozen: boolean }>();
 
   private constructor(options: IsolatesOptions) {
     this.#options = options;
@@ -86,12 +88,25 @@ export class IsolatesCluster {
     return isolates.at(-1)!;
   }
 
+  /** One isolate of each replica gets no turn any more, whatever it was about to do: nothing reaches it, and no call of its database ends. */
+  freeze(): void {
+    for (const isolates of this.#isolates.values()) {
+      const frozen = this.#random.pick(isolates);
+      isolates.splice(isolates.indexOf(frozen), 1);
+      this.#hosts.get(frozen)!.isFrozen = true;
+    }
+  }
+
   nodes(): readonly ReplicaNode[] {
     return [...this.#isolates.values()].flat();
   }
 
-  /** So many callers ask again as soon as they are answered, for so long. */
-  async run({ callers, seconds }: { readonly callers: number; readonly seconds: number }): Promise<Fared> {
+  /** So many callers ask again as soon as they are answered, for so long; `halfway` is called in the middle. */
+  async run({ callers, seconds, halfway }: {
+    readonly callers: number;
+    readonly seconds: number;
+    readonly halfway?: () => void;
+  }): Promise<Fared> {
     const clients = Array.from({ length: callers }, (_, i) => new Caller(this, new Author(100 + i, this.#cluster)));
     await this.#until(Promise.all(clients.map((client) => client.open())));
     let done = 0;
@@ -103,11 +118,14 @@ export class IsolatesCluster {
         if (!isOver) done++;
       }
     }));
-    await this.timer.advance(1_000 * seconds);
+    await this.timer.advance(500 * seconds);
+    halfway?.();
+    await this.timer.advance(500 * seconds);
     isOver = true;
     const after = { ...this.counts };
     await this.#until(load);
     return {
+      done,
       perSecond: done / seconds,
       conflicts: after.conflicts - before.conflicts,
       commits: after.commits - before.commits,
@@ -123,10 +141,11 @@ export class IsolatesCluster {
   }
 
   async #open(self: ReplicaId, contents: KvContents, index: number): Promise<ReplicaNode> {
-    return await ReplicaNode.open({
+    const host = { isFrozen: false };
+    const node = await ReplicaNode.open({
       self,
       genesis: this.genesis,
-      store: new DenoKvStore(this.#slow(new SimulatedKv(contents))),
+      store: new DenoKvStore(this.#slow(new SimulatedKv(contents), host)),
       transport: this.#transport(),
       timer: this.timer,
       privateKey: keyPairOf(self + 1).privateKey,
@@ -136,6 +155,8 @@ export class IsolatesCluster {
       start: index === 0 ? "new" : "resume",
       seed: 100 * self + index,
     });
+    this.#hosts.set(node, host);
+    return node;
   }
 
   #transport(): Transport {
@@ -158,13 +179,14 @@ export class IsolatesCluster {
     throw new Error(answer.detail);
   }
 
-  #slow(kv: KvDatabase): KvDatabase {
+  #slow(kv: KvDatabase, host: { readonly isFrozen: boolean }): KvDatabase {
     const call = async <T>(make: () => Promise<T>): Promise<T> => {
       this.counts.calls++;
       const half = (this.#options.callMs / 2) * this.#random.between(0.75, 1.25);
       await this.timer.pass(half);
       const result = await make();
       await this.timer.pass(half);
+      if (host.isFrozen) await new Promise(() => {});
       return result;
     };
     const wrap = (atomic: KvAtomic): KvAtomic => {

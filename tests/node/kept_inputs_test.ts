@@ -3,7 +3,7 @@ import { assertEquals } from "@std/assert";
 import type { Genesis } from "../../src/core/config.ts";
 import { digest, type ReplicaId, type SequenceNumber, type View } from "../../src/core/messages/ids.ts";
 import type { Input, Ready } from "../../src/core/io.ts";
-import type { Record as CoreRecord } from "../../src/core/records.ts";
+import type { Record as CoreRecord, StoredState } from "../../src/core/records.ts";
 import { KeptInputs } from "../../src/node/durable/kept_inputs.ts";
 import { WriteSet } from "../../src/node/storage/record_writer.ts";
 
@@ -32,7 +32,7 @@ function names({ records }: WriteSet): string[] {
 }
 
 Deno.test("prepares that come with the one that completes the certificate are not written", () => {
-  const kept = new KeptInputs(GENESIS, []);
+  const kept = new KeptInputs(GENESIS, [], {});
   const writes = new WriteSet();
   kept.note(vote("prepare", 1, 0), ready(), writes);
   assertEquals(names(writes), ["prepare/5/1"]);
@@ -43,8 +43,19 @@ Deno.test("prepares that come with the one that completes the certificate are no
   assertEquals([names(writes), writes.count], [[], 0]);
 });
 
+Deno.test("prepares of a number whose certificate another instance has stored are not written", () => {
+  const stored = [prepared(0)] as unknown as StoredState["prepared"];
+  const kept = new KeptInputs(GENESIS, [], { prepared: stored });
+  const writes = new WriteSet();
+  kept.note(vote("prepare", 1, 0), ready(), writes);
+  assertEquals([names(writes), writes.count], [[], 0]);
+  // That of a later view may count there.
+  kept.note(vote("prepare", 1, 1), ready(), writes);
+  assertEquals(names(writes), ["prepare/5/1"]);
+});
+
 Deno.test("a prepare that was written is removed when the certificate contains it", () => {
-  const kept = new KeptInputs(GENESIS, []);
+  const kept = new KeptInputs(GENESIS, [], {});
   kept.note(vote("prepare", 1, 0), ready(), new WriteSet());
   const writes = new WriteSet();
   kept.note(vote("prepare", 2, 0), ready(prepared(0)), writes);
@@ -52,7 +63,7 @@ Deno.test("a prepare that was written is removed when the certificate contains i
 });
 
 Deno.test("a prepare of a later view stays, and so does one whose view is not known any more", () => {
-  const kept = new KeptInputs(GENESIS, ["input/prepare/0000000000000005/3"]);
+  const kept = new KeptInputs(GENESIS, ["input/prepare/0000000000000005/3"], {});
   const writes = new WriteSet();
   kept.note(vote("prepare", 1, 1), ready(), writes);
   kept.note(vote("prepare", 2, 0), ready(prepared(0)), writes);
@@ -63,7 +74,7 @@ Deno.test("a prepare of a later view stays, and so does one whose view is not kn
 });
 
 Deno.test("commits are written while their number waits for a quorum, and not besides the decision", () => {
-  const kept = new KeptInputs(GENESIS, ["input/commit/0000000000000005/0"]);
+  const kept = new KeptInputs(GENESIS, ["input/commit/0000000000000005/0"], {});
   const writes = new WriteSet();
   kept.note(vote("commit", 1, 0), ready(prepared(0)), writes);
   kept.note(vote("commit", 1, 0, 6), ready(), writes);
@@ -73,7 +84,7 @@ Deno.test("commits are written while their number waits for a quorum, and not be
 });
 
 Deno.test("an input that is removed from the store, comes again and is removed again is removed", () => {
-  const kept = new KeptInputs(GENESIS, ["input/commit/0000000000000005/1"]);
+  const kept = new KeptInputs(GENESIS, ["input/commit/0000000000000005/1"], {});
   const writes = new WriteSet();
   kept.note(vote("commit", 2, 0), ready(COMMITTED), writes);
   kept.note(vote("commit", 1, 1), ready(), writes);

@@ -152,6 +152,22 @@ Deno.test("deno kv: a large commit that loses changes nothing and leaves nothing
     assertEquals((await keys(kv)).filter((key) => key.startsWith("piece")).length, 19);
   }));
 
+Deno.test("deno kv: an instance that looks gets what another one has committed, and nothing if none has", () =>
+  withKv(async (kv) => {
+    const [one, other] = [new DenoKvStore(kv), new DenoKvStore(kv)];
+    const write = (value: number) => ({ records: new Map([["a", Uint8Array.of(value)]]), blobs: new Map() });
+    assertEquals(await one.newer(0), null);
+    await other.commit(write(1), 0);
+    const found = await one.newer(0);
+    assertEquals([found?.version, found?.records.get("a")], [1, Uint8Array.of(1)]);
+    assertEquals(await one.newer(1), null);
+    // With both at work, it finds it in the log.
+    await one.commit(write(2), 1);
+    await assertRejects(() => other.commit(write(9), 1), StoreConflictError);
+    await other.commit(write(3), 2);
+    assertEquals((await one.newer(2))?.records.get("a"), Uint8Array.of(3));
+  }));
+
 Deno.test("deno kv: a commit whose outcome is unknown is looked up, not made twice", () =>
   withKv(async (kv) => {
     let locked = 0;

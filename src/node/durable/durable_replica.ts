@@ -20,7 +20,7 @@ import { noteFormat } from "../storage/identity.ts";
 import { classifyReadError, type Restored } from "../storage/opening.ts";
 import { Reloading } from "./reloading.ts";
 import { Retry } from "../async/retry.ts";
-import { OtherInstances } from "./other_instances.ts";
+import { newsIn, OtherInstances } from "./other_instances.ts";
 import { CorruptStoreError, HOW_TO_RECOVER } from "../storage/store_errors.ts";
 import { readSound } from "../repair/damage.ts";
 import { Backlog, Coming, type Core, isInternal, stopAll, type Task } from "./task.ts";
@@ -45,8 +45,10 @@ export class DurableReplica {
   constructor(options: DurableReplicaOptions) {
     this.#options = options;
     this.#last = new LastKnown(options.dormant);
+    this.#others = new OtherInstances({ ...options, poll: () => this.#poll(), onQuiet: () => this.#path.commitDue() });
     this.#path = new CommitPath({
       ...options,
+      others: this.#others,
       core: () => this.core,
       isLoading: () => this.#loader.isBusy,
       onCommitted: (commit) => this.#onCommitted(commit),
@@ -63,7 +65,6 @@ export class DurableReplica {
       onIdle: () => this.#path.reportOutcomes(),
     });
     this.#alarm = new Alarm(options.timer, () => this.run([{ input: { kind: "alarm" } }]));
-    this.#others = new OtherInstances({ ...options, poll: () => this.#poll() });
     this.#faults = new InputFaults(options.timer);
     this.#health = new Health(this.#faults, { ...options, onGone: (error) => this.#stop(describe(error)) });
     this.#retry = new Retry(options.timer, options.jitter, () => this.#others.noteConflict());
@@ -236,10 +237,8 @@ export class DurableReplica {
       : null;
     if (!repair) return this.#onFailure(why, []);
     if (this.core !== core) return;
-    this.run([
-      { input: { kind: "loaded", blobs: repair.sound } },
-      { input: { kind: "damaged-blobs", digests: repair.damaged } },
-    ]);
+    const { sound: blobs, damaged } = repair;
+    this.run([{ input: { kind: "loaded", blobs } }, { input: { kind: "damaged-blobs", digests: damaged } }]);
   }
 
   /** A commit or a read failed, so the core is ahead of the store. It is discarded; the next core gets the inputs. */
@@ -266,11 +265,12 @@ export class DurableReplica {
 
   /** Checks whether another instance has committed, and if so reloads the replica. */
   async #poll(): Promise<boolean> {
-    const isIdle = () => this.core !== null && !this.#commits.running && !this.#commits.hasSteps;
-    const version = isIdle() ? await this.#options.store.version?.() ?? 0 : 0;
-    if (version <= this.#commits.version || !isIdle() || !this.#discardCore([], { isQuiet: true })) return false;
+    const isIdle = () => this.life.now.kind === "running" && this.#path.isIdle;
+    const news = isIdle() ? await newsIn(this.#options.store, this.#commits.version) : null;
+    if (!news || news.version <= this.#commits.version || !isIdle()) return false;
+    if (!this.#discardCore([], { isQuiet: true })) return false;
     this.#others.noteOtherCommit();
-    await this.#reloading.now();
+    await this.#reloading.now(news.loaded);
     return true;
   }
 

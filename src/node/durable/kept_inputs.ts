@@ -23,7 +23,7 @@
 import type { Genesis } from "../../core/config.ts";
 import type { Digest, SequenceNumber, View } from "../../core/messages/ids.ts";
 import type { Input, MessageInput, Ready } from "../../core/io.ts";
-import type { Record, Timers } from "../../core/records.ts";
+import type { Record, StoredState, Timers } from "../../core/records.ts";
 import type {
   AnyRequest,
   Checkpoint,
@@ -108,8 +108,13 @@ export class KeptInputs {
   #timersAt = -Infinity;
   #suspicion = "";
 
-  /** Starts with the keys and the timers in the store. */
-  constructor({ replicas, checkpointInterval, logWindow }: Genesis, keys: Iterable<string>, timers?: Timers) {
+  /** Starts with the keys, the timers and the prepared certificates in the store. */
+  constructor(
+    { replicas, checkpointInterval, logWindow }: Genesis,
+    keys: Iterable<string>,
+    { timers, prepared = [] }: { readonly timers?: Timers | undefined; readonly prepared?: StoredState["prepared"] },
+  ) {
+    for (const { prePrepare: { message } } of prepared) this.#preparedIn.set(message.sequence, message.view);
     if (timers) this.#noteWritten(timers);
     for (const key of keys) {
       const [kept, kind] = key.split("/", 2);

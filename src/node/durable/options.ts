@@ -4,12 +4,12 @@
  */
 import type { Digest, Millis } from "../../core/messages/ids.ts";
 import type { Input, Ready, ReplicaStatus } from "../../core/io.ts";
-import type { StoredState } from "../../core/records.ts";
+import { isBinding, type StoredState } from "../../core/records.ts";
 import type { Jitter } from "../async/backoff.ts";
 import type { NodeLimits } from "../limits.ts";
 import type { InputFault, Loaded, Store, Timer } from "../ports.ts";
 import type { Restored } from "../storage/opening.ts";
-import type { Core, Task } from "./task.ts";
+import { type Core, isInternal, type Task } from "./task.ts";
 
 /** Options of `DurableReplica`. */
 export interface DurableReplicaOptions {
@@ -49,4 +49,26 @@ export interface Stepped {
   readonly task: Task;
   readonly ready: Ready;
   readonly now: Millis;
+  readonly urgency: Urgency;
+}
+
+/**
+ * How soon what a step gives must be durable, while other instances of this replica are at work.
+ *
+ * - `now`: others wait for it: a vote, a result, an answer.
+ * - `soon`: what other instances may need or make superfluous: a kept vote, a status, a question.
+ * - `late`: what only a stop of this instance would lose, and its sender still has: a waiting request, timers.
+ */
+export type Urgency = "now" | "soon" | "late";
+
+/** How soon what this step gives must be durable. */
+export function urgencyOf(input: Input, { records, messages, answers, replies, events }: Ready): Urgency {
+  const isVote = messages.some(({ message: { message: { kind } } }) => kind !== "status" && kind !== "fetch");
+  const isBound = records.some((record) => record.kind !== "numbers" && isBinding(record));
+  // The caller may wait at another instance for what was executed here.
+  const isResult = records.some(({ kind }) => kind === "committed") || replies.length + answers.length > 0;
+  if (isVote || isBound || isResult) return "now";
+  if (records.length + messages.length > 0) return "soon";
+  const isRefused = events.some(({ kind }) => kind === "discarded");
+  return input.kind === "request" || isInternal(input) || isRefused ? "late" : "soon";
 }

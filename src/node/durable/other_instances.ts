@@ -6,23 +6,37 @@
  */
 import { type Millis, millis } from "../../core/messages/ids.ts";
 import { ConflictBackoff, type Jitter } from "../async/backoff.ts";
-import type { Timer } from "../ports.ts";
+import type { Loaded, Store, Timer, Version } from "../ports.ts";
 
 /** After an input, this instance polls for the others' commits for the duration of this number of commits, ... */
 const WATCH_COMMITS = 12;
 /** ... but at least this long, ms. */
 const MIN_WATCH_MS = 100;
 /** Minimum interval of polls, ms. */
-const MIN_PAUSE_MS = 2;
+const MIN_PAUSE_MS = 1;
+
+/** A commit that nobody waits for is put off for the duration of at most this number of commits. */
+const YIELD_COMMITS = 6;
 
 /** If no other instance was seen for this time, this one counts as the only one, ms. */
 const REMEMBER_MS = 60_000;
+
+/** What another instance has committed since this version: the store's version, and all records if the store gives both at once. */
+export async function newsIn(
+  store: Pick<Store, "newer" | "version">,
+  than: Version,
+): Promise<{ readonly version: Version; readonly loaded?: Loaded } | null> {
+  if (!store.newer) return store.version ? { version: await store.version() } : null;
+  const loaded = await store.newer(than);
+  return loaded && { version: loaded.version, loaded };
+}
 
 /** Knowledge of the other instances. */
 export class OtherInstances {
   readonly #timer: Timer;
   readonly #conflicts: ConflictBackoff;
   readonly #poll: () => Promise<boolean>;
+  readonly #onQuiet: () => void;
   /** Moving average of the duration of a commit, ms. */
   #commitMs = 0;
   /** When another instance was last seen, on the monotonic clock. */
@@ -30,11 +44,24 @@ export class OtherInstances {
   /** Whether the last known commit was another instance's. */
   #isBehind = false;
   #watchUntil = -Infinity;
+  /** Until when a commit is put off, on the monotonic clock; `null` if none is. */
+  #yieldUntil: number | null = null;
+  /** How often something was added to what is put off. */
+  #yields = 0;
   #cancel: (() => void) | null = null;
   #isPolling = false;
+  #isStopped = false;
 
-  /** `poll`: checks whether another instance has committed, and if so loads that. */
-  constructor(options: { readonly timer: Timer; readonly jitter: Jitter; readonly poll: () => Promise<boolean> }) {
+  /**
+   * `poll`: checks whether another instance has committed, and if so loads that. `onQuiet`: none has since something was last put off.
+   */
+  constructor(options: {
+    readonly timer: Timer;
+    readonly jitter: Jitter;
+    readonly poll: () => Promise<boolean>;
+    readonly onQuiet: () => void;
+  }) {
+    this.#onQuiet = options.onQuiet;
     this.#timer = options.timer;
     this.#conflicts = new ConflictBackoff(options.jitter);
     this.#poll = options.poll;
@@ -45,6 +72,12 @@ export class OtherInstances {
     this.#commitMs += (tookMs - this.#commitMs) / (this.#commitMs === 0 ? 1 : 8);
     this.#conflicts.reset();
     this.#isBehind = false;
+    this.#yieldUntil = null;
+  }
+
+  /** Records that nothing is put off any more. */
+  endYield(): void {
+    this.#yieldUntil = null;
   }
 
   /** Records a commit of another instance. */
@@ -57,6 +90,23 @@ export class OtherInstances {
   noteConflict(): number {
     this.noteOtherCommit();
     return this.#conflicts.next(this.#commitMs);
+  }
+
+  /** Whether another instance has committed a short time ago. */
+  get areAtWork(): boolean {
+    return this.#timer.monotonic() - this.#seenAt <= Math.max(MIN_WATCH_MS, WATCH_COMMITS * this.#commitMs);
+  }
+
+  /**
+   * How long a commit that nobody waits for is put off, ms. Another instance, which is at work, has precedence, and may make it
+   * superfluous. `onQuiet` is called earlier, if a poll that began after this call finds nothing.
+   */
+  yieldMs(): number {
+    const now = this.#timer.monotonic();
+    this.#yields++;
+    this.#yieldUntil ??= now + YIELD_COMMITS * this.#commitMs;
+    this.#schedule();
+    return Math.max(0, this.#yieldUntil - now);
   }
 
   /** Called on activity: polls for a while if other instances are active. */
@@ -78,13 +128,15 @@ export class OtherInstances {
 
   /** Stops polling. */
   stop(): void {
+    this.#isStopped = true;
     this.#watchUntil = -Infinity;
+    this.#yieldUntil = null;
     this.#cancel?.();
     this.#cancel = null;
   }
 
   #schedule(): void {
-    if (this.#cancel || this.#isPolling) return;
+    if (this.#cancel || this.#isPolling || this.#isStopped) return;
     this.#cancel = this.#timer.schedule(millis(this.#timer.now() + MIN_PAUSE_MS), () => {
       this.#cancel = null;
       void this.#pollNow();
@@ -93,11 +145,12 @@ export class OtherInstances {
 
   async #pollNow(): Promise<void> {
     this.#isPolling = true;
-    await this.#poll().catch(() => false);
+    const yields = this.#yields;
+    const found = await this.#poll().catch(() => false);
     this.#isPolling = false;
-    const now = this.#timer.monotonic();
+    if (!found && this.#yieldUntil !== null && yields === this.#yields) this.#onQuiet();
     // A commit that it finds does not extend the polling: otherwise two instances would find each other's commits for
     // ever.
-    if (now < this.#watchUntil) this.#schedule();
+    if (this.#timer.monotonic() < Math.max(this.#watchUntil, this.#yieldUntil ?? -Infinity)) this.#schedule();
   }
 }

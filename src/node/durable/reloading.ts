@@ -47,9 +47,9 @@ export class Reloading {
     retry.afterError(error, () => this.#reload(known));
   }
 
-  /** Reloads at once. Resolves when that has worked or failed; after a failure the next attempt is scheduled. */
-  now(): Promise<void> {
-    return this.#options.retry.running = this.#reload();
+  /** Reloads at once, with `known` if that was just read. Resolves when that has worked or failed; after a failure the next attempt is scheduled. */
+  now(known?: Loaded): Promise<void> {
+    return this.#options.retry.running = this.#reload(known);
   }
 
   async #reload(known?: Loaded): Promise<void> {

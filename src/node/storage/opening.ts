@@ -124,7 +124,8 @@ async function restoreLoaded(
         archive: archives ? new ArchiveBook({ accepted, committed }) : undefined,
       },
     ),
-    ...(persistInputs && { keptInputs: new KeptInputs(identity.genesis, loaded.records.keys(), kept.timers) }),
+    ...(persistInputs &&
+      { keptInputs: new KeptInputs(identity.genesis, loaded.records.keys(), { timers: kept.timers, prepared }) }),
     kept: kept.inputs,
     storedState: {
       ...(kept.timers && { timers: kept.timers }),

@@ -33,6 +33,7 @@ export function withTimeouts(store: Store, { timer, timeoutMs }: StoreTimeoutOpt
         () => isEmpty(writes) && store.version ? confirm(store, expected) : store.commit(writes, expected),
       ),
     version: store.version && (() => within("version", () => store.version!())),
+    newer: store.newer && ((than) => within("newer", () => store.newer!(than))),
     check: store.check && (() => within("check", () => store.check!())),
     setAside: store.setAside && (() => within("setAside", () => store.setAside!())),
     dropCache: store.dropCache && (() => within("dropCache", () => store.dropCache!())),

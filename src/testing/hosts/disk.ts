@@ -196,6 +196,23 @@ export class SimulatedStore implements Store {
     return this.#later(disk.habits.readMs, (ended) => this.#call(call, ended), () => {});
   }
 
+  newer(than: Version): Promise<Loaded | null> {
+    const { disk } = this.#options;
+    const loaded = () => ({ version: disk.version, records: new Map(disk.records) });
+    const call: Call<Loaded | null> = {
+      what: `newer than ${than}`,
+      simulated: () => disk.version > than ? loaded() : null,
+      real: async (store) => {
+        if (store.newer) return await store.newer(than);
+        const now = await store.load();
+        return now.version > than ? now : null;
+      },
+    };
+    return this.#later<Loaded | null>(disk.habits.readMs, (ended) => this.#call(call, ended), (outcome) => {
+      if (outcome?.status === "fulfilled" && outcome.value) this.#version = outcome.value.version;
+    });
+  }
+
   commit(writes: Writes, expected: Version): Promise<Version> {
     const { disk, random, note } = this.#options;
     const call: Call<Version> = {

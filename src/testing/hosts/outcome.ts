@@ -35,8 +35,16 @@ function wordsOf(outcome: Outcome<unknown>): string {
 
 function between(expected: unknown, got: unknown): string | null {
   if (Array.isArray(expected)) return betweenLists(expected, got as readonly (Uint8Array | null)[]);
-  if (typeof expected === "object") return betweenLoaded(expected as Loaded, got as Loaded);
-  return expected === got ? null : `expected ${expected}, got ${got}`;
+  if (typeof expected === "object" && expected !== null && got !== null) {
+    return betweenLoaded(expected as Loaded, got as Loaded);
+  }
+  return expected === got ? null : `expected ${wordsOfLook(expected)}, got ${wordsOfLook(got)}`;
+}
+
+/** What a look for a newer version gives. */
+function wordsOfLook(value: unknown): string {
+  if (value === null) return "nothing newer";
+  return typeof value === "object" ? `version ${(value as Loaded).version}` : `${value}`;
 }
 
 function betweenLoaded(expected: Loaded, got: Loaded): string | null {

@@ -25,8 +25,8 @@ export const NODE: readonly Mutant[] = [
     why: "messages leave before the records that bind the replica are durable",
     edits: [
       path(
-        "    this.group.add({ task, ready: this.#replyEarly(ready, now), now });\n",
-        "    this.group.add({ task, ready: { ...ready, messages: [] }, now });\n    this.#options.release({ ...ready, replies: [], answers: [] }, now);\n",
+        "    this.group.add({ task, ready: this.#replyEarly(ready, now), now, urgency });\n",
+        "    this.group.add({ task, ready: { ...ready, messages: [] }, now, urgency });\n    this.#options.release({ ...ready, replies: [], answers: [] }, now);\n",
       ),
     ],
     breaks: ["write-ahead"],
@@ -36,8 +36,8 @@ export const NODE: readonly Mutant[] = [
     why: "a client is told a result before it is durable",
     edits: [
       path(
-        "    this.group.add({ task, ready: this.#replyEarly(ready, now), now });\n",
-        "    this.group.add({ task, ready: { ...ready, replies: [] }, now });\n    this.#options.release({ ...ready, messages: [], answers: [], events: [] }, now);\n",
+        "    this.group.add({ task, ready: this.#replyEarly(ready, now), now, urgency });\n",
+        "    this.group.add({ task, ready: { ...ready, replies: [] }, now, urgency });\n    this.#options.release({ ...ready, messages: [], answers: [], events: [] }, now);\n",
       ),
     ],
     breaks: ["write-ahead"],

@@ -11,7 +11,8 @@ import type { Store, Timer } from "../../ports.ts";
 import type { Restored } from "../../storage/opening.ts";
 import type { RecordWriter } from "../../storage/record_writer.ts";
 import type { KeptInputs } from "../kept_inputs.ts";
-import type { Stepped } from "../options.ts";
+import { type Stepped, urgencyOf } from "../options.ts";
+import type { OtherInstances } from "../other_instances.ts";
 import type { Core, Task } from "../task.ts";
 import { type Committed, GroupCommit } from "./group_commit.ts";
 import { StorePace } from "./store_pace.ts";
@@ -21,6 +22,7 @@ export interface CommitPathOptions {
   readonly store: Pick<Store, "commit">;
   readonly timer: Timer;
   readonly limits: Pick<NodeLimits, "maxSoftRecords" | "maxSoftBytes">;
+  readonly others: Pick<OtherInstances, "areAtWork" | "yieldMs" | "endYield">;
   /** The core; `null` if there is none now. */
   readonly core: () => Core | null;
   /** Whether reads that steps caused are running. */
@@ -64,6 +66,11 @@ export class CommitPath {
     return this.group.running !== null || this.#gathering.isSet;
   }
 
+  /** Whether no commit is running, and nothing must be committed now. Steps that wait for more are no obstacle: perhaps another instance has made them superfluous. */
+  get isIdle(): boolean {
+    return this.group.running === null && (!this.group.hasSteps || this.#gathering.isSet);
+  }
+
   /** Goes on from what was restored. */
   restart({ version, writer, keptInputs }: Pick<Restored, "version" | "writer" | "keptInputs">): void {
     this.group.version = version;
@@ -83,7 +90,8 @@ export class CommitPath {
     this.#keptInputs?.note(task.input, ready, this.group.writes);
     // Another instance may have committed. Only a successful commit proves that the state of this one is current.
     if (ready.answers.length > 0) this.group.writes.isBinding = true;
-    this.group.add({ task, ready: this.#replyEarly(ready, now), now });
+    const urgency = urgencyOf(task.input, ready);
+    this.group.add({ task, ready: this.#replyEarly(ready, now), now, urgency });
   }
 
   /**
@@ -109,10 +117,20 @@ export class CommitPath {
     if (core.timers && hasSteps) this.#keptInputs?.noteTimers(core.timers(), writes);
     const { count, bytes } = writes;
     if (writes.isBinding || count > (this.#keptInputs ? 0 : maxSoftRecords) || bytes > maxSoftBytes) {
-      const gatherMs = this.#keptInputs && this.group.isSilent ? this.pace.gatherMs : 0;
+      const gatherMs = this.#keptInputs ? this.#gatherMs() : 0;
       if (gatherMs === 0) this.#commit();
-      else if (!this.#gathering.isSet) this.#gathering.set((this.#options.timer.now() + gatherMs) as Millis);
-    } else this.#release(this.group.takeSteps());
+      else if (!this.#gathering.isSet) this.#gathering.set(Math.ceil(this.#options.timer.now() + gatherMs) as Millis);
+    } else {
+      this.#options.others.endYield();
+      this.#release(this.group.takeSteps());
+    }
+  }
+
+  /** How long what waits may wait for more before it is committed, ms. */
+  #gatherMs(): number {
+    const { others } = this.#options;
+    if (!others.areAtWork) return this.group.isSilent ? this.pace.gatherMs : 0;
+    return this.group.has("now") ? 0 : others.yieldMs();
   }
 
   /** Sends the messages of steps that are durable, and then does the same for the steps made meanwhile. */
@@ -124,6 +142,11 @@ export class CommitPath {
   /** Starts the commit that waits for more inputs. */
   hurry(): void {
     if (this.#gathering.isSet) this.#commitGathered();
+  }
+
+  /** No other instance has committed meanwhile: commits what waited for that, unless it can wait longer. */
+  commitDue(): void {
+    if (this.group.has("soon")) this.#commitGathered();
   }
 
   #commit(): void {

@@ -6,7 +6,7 @@
 import type { Digest } from "../../../core/messages/ids.ts";
 import type { Store, Version } from "../../ports.ts";
 import { WriteSet } from "../../storage/record_writer.ts";
-import type { Stepped } from "../options.ts";
+import type { Stepped, Urgency } from "../options.ts";
 import type { StorePace } from "./store_pace.ts";
 import type { Task } from "../task.ts";
 
@@ -62,6 +62,11 @@ export class GroupCommit {
   get isSilent(): boolean {
     return !this.#writes.isBinding &&
       this.#stepped.every(({ ready: { messages, answers } }) => messages.length === 0 && answers.length === 0);
+  }
+
+  /** Whether a step that waits is as urgent as this. */
+  has(urgency: Urgency): boolean {
+    return this.#stepped.some((step) => step.urgency === urgency);
   }
 
   /** The running commit; `null` if there is none. */
