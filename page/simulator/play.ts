@@ -1,6 +1,6 @@
 /** Runs what the page wants to see. */
-import { KINDS } from "../../src/testing/kinds/mod.ts";
-import { drawPlan } from "../../src/testing/plan/draw.ts";
+import { KINDS, type Lay } from "../../src/testing/kinds/mod.ts";
+import { drawWith } from "../../src/testing/plan/draw.ts";
 import type { Plan } from "../../src/testing/plan/plan.ts";
 import { PROFILES } from "../../src/testing/plan/profile.ts";
 import { watch } from "../../src/testing/running.ts";
@@ -56,15 +56,23 @@ function planOf(run: Order["run"]): Plan {
     if (kind === undefined) throw new Error(`kinds: expected some of ${KINDS.join(", ")}, got ${name}`);
     return kind;
   });
-  const plan = drawPlan(seed, {
+  return drawWith(ELSEWHERE, seed, {
     ...(run.profile !== undefined && { profile }),
     ...(replicas !== undefined && { replicas }),
     ...(kinds && { kinds }),
   });
-  if (!plan.reconfigurations) return plan;
-  throw new Error(
-    `seed ${seed}: the members change, which the page does not show; pbft simulate --seed ${seed} --runs 1 runs it`,
-  );
+}
+
+/** Runs that the page does not show. */
+const ELSEWHERE = { epochs: elsewhere("the members change"), http: elsewhere("callers ask over HTTP") };
+
+/** Refuses a plan in which this happens. */
+function elsewhere(what: string): Lay {
+  return ({ seed }) => {
+    throw new Error(
+      `seed ${seed}: ${what}, which the page does not show; pbft simulate --seed ${seed} --runs 1 runs it`,
+    );
+  };
 }
 
 /** A cluster in which nothing fails by itself. It is slow enough to be watched, and forgets early, so that one that is stopped soon has to fetch the state. */

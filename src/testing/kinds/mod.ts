@@ -6,22 +6,25 @@
 import type { Demand, Plan } from "../plan/plan.ts";
 import { Random } from "../random.ts";
 import { catchingUp } from "./catching_up.ts";
-import { clients, http } from "./clients.ts";
+import { clients } from "./clients.ts";
 import { coalitions } from "./coalitions.ts";
 import { alone, idleNames, tinyLimits } from "./limits.ts";
-import { epochs } from "./epochs.ts";
 import { links } from "./links.ts";
 import { lostDisks } from "./lost_disks.ts";
 import { replays } from "./replays.ts";
 import { slowDisks } from "./slow_disks.ts";
 import { longTime, wrongClocks } from "./time.ts";
 
-/** Adds it to a plan. */
-type Lay = (plan: Plan, random: Random) => Plan;
+/** Adds a kind to a plan. */
+export type Lay = (plan: Plan, random: Random) => Plan;
+
+/** Kinds of runs that the page can't show. Whoever draws brings them. */
+export type Brought = Readonly<Record<"epochs" | "http", Lay>>;
 
 /** The properties of a kind. */
 interface Entry {
-  readonly lay: Lay;
+  /** Left out: it is brought. */
+  readonly lay?: Lay;
   /** The part of the default runs that has it. */
   readonly share: number;
   /** Numbers of replicas if none was chosen, each as likely as it is listed; left out: any. */
@@ -52,7 +55,9 @@ export type Kind =
   | "epochs" // the members, their keys and their rules change
   | "http"; // callers with the client library, and programs that post to gateways, over HTTP
 
-const ENTRIES: { readonly [K in Kind]: Entry } = {
+const ENTRIES: {
+  readonly [K in Kind]: K extends keyof Brought ? Omit<Entry, "lay"> : Required<Pick<Entry, "lay">> & Entry;
+} = {
   "coalitions": { lay: coalitions, share: 0.06, replicas: [4, 4, 4, 4, 5, 6, 7, 7] },
   "clients": { lay: clients, share: 0.06 },
   "slow-disks": { lay: slowDisks, share: 0 },
@@ -67,8 +72,8 @@ const ENTRIES: { readonly [K in Kind]: Entry } = {
   "together": { lay: demanding("together"), share: 0.1 },
   "room": { lay: demanding("room"), share: 0.06 },
   "alone": { lay: alone, share: 0 },
-  "epochs": { lay: epochs, share: 0.04 },
-  "http": { lay: http, share: 0.04, replicas: [4] },
+  "epochs": { share: 0.04 },
+  "http": { share: 0.04, replicas: [4] },
 };
 
 /** Their names. */
@@ -91,8 +96,9 @@ export function replicasFor(kinds: readonly Kind[], seed: number): number | unde
 }
 
 /** The plan with these kinds added. The draws of a kind depend on the seed only. */
-export function withKinds(plan: Plan, kinds: readonly Kind[]): Plan {
+export function withKinds(plan: Plan, kinds: readonly Kind[], brought: Brought): Plan {
   return kinds.reduce<Plan>((laid, kind) => {
-    return ENTRIES[kind].lay(laid, new Random(plan.seed ^ (0x10001 * (1 + KINDS.indexOf(kind)))));
+    const lay = kind === "epochs" || kind === "http" ? brought[kind] : ENTRIES[kind].lay;
+    return lay(laid, new Random(plan.seed ^ (0x10001 * (1 + KINDS.indexOf(kind)))));
   }, plan);
 }

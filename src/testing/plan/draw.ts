@@ -4,7 +4,7 @@
  */
 import type { ReplicaId } from "../../core/messages/ids.ts";
 import { drawFaults } from "./draw_faults.ts";
-import { type Kind, kindsOf, replicasFor, withKinds } from "../kinds/mod.ts";
+import { type Brought, type Kind, kindsOf, replicasFor, withKinds } from "../kinds/mod.ts";
 import { NO_NETWORK_FAULTS } from "../world/network.ts";
 import { lyingReplicas, type Plan } from "./plan.ts";
 import type { Profile } from "./profile.ts";
@@ -33,8 +33,8 @@ const BUNDLES = [12, 16, 24, 32, 32];
 /** Operations of a client with a key that puts only one in each request. Mostly few, as each costs a request. */
 const SINGLE_OPERATIONS = [10, 20, 30, 80];
 
-/** Draws the plan of a seed. */
-export function drawPlan(seed: number, options: DrawOptions = {}): Plan {
+/** Draws the plan of a seed, with the kinds that not everybody has. */
+export function drawWith(brought: Brought, seed: number, options: DrawOptions = {}): Plan {
   const { profile = "default" } = options;
   const kinds = options.kinds ?? (profile === "default" ? kindsOf(seed) : []);
   const replicas = options.replicas ?? replicasFor(kinds, seed);
@@ -76,7 +76,7 @@ export function drawPlan(seed: number, options: DrawOptions = {}): Plan {
     wakeMs: 0,
     isCalm,
   };
-  return withKinds(profile === "edge" ? withColdHosts(plan, random) : plan, kinds);
+  return withKinds(profile === "edge" ? withColdHosts(plan, random) : plan, kinds, brought);
 }
 
 /** Some replicas live on hosts that start them for each request. They are few, as each start costs the simulator much. */
