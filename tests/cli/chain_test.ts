@@ -4,8 +4,9 @@ import { CliError } from "../../src/cli/cli_error.ts";
 import { KeptChain, pathBeside } from "../../src/cli/members/kept_chain.ts";
 import { readCluster } from "../../src/cli/find_cluster.ts";
 import { chainJson } from "../../src/cli/members/chain_file.ts";
+import { followLinks, followMembers } from "../../src/cli/members/follow.ts";
 import { clusterId } from "../../src/crypto/mod.ts";
-import { decodeLink, firstEpoch, followLink } from "../../src/wire/epochs/mod.ts";
+import { decodeLink, type Epoch, firstEpoch, followLink } from "../../src/wire/epochs/mod.ts";
 import { fromBase64, toBase64 } from "../../src/wire/mod.ts";
 import { clusterFile, FOUR, keyOf, OTHERS, urlsOf } from "../node/_epochs.ts";
 import { crypto, linkOf, operationFor } from "../wire/_epochs.ts";
@@ -214,4 +215,32 @@ Deno.test("the chain of a cluster file is beside it, and one from elsewhere has 
     ),
     ["pbft/chain.json", "chain.json", "x/prod.chain.json", "x/prod.chain.json", null, null],
   );
+});
+
+Deno.test("a chain without an end, as whoever has the keys of a closed epoch can make, is followed up to a bound", async () => {
+  const id = clusterId(clusterFile.genesis);
+  let present: Epoch;
+  const links: Uint8Array[] = [];
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, async (request) => {
+    const { pathname, searchParams } = new URL(request.url);
+    if (!pathname.startsWith("/Apple/")) return new Response(null, { status: 404 });
+    const after = Number(searchParams.get("after"));
+    while (links.length <= after) {
+      const link = await linkOf(present, await operationFor(present, { limits: { maxSessions: 100 + links.length } }));
+      present = await followLink(present, decodeLink(link), crypto);
+      links.push(link);
+    }
+    return Response.json({ cluster: id, epoch: 10_000, after, links: [toBase64(links[after]!)] });
+  });
+  try {
+    const url = `http://127.0.0.1:${server.addr.port}`;
+    const cluster = { ...clusterFile, urls: Object.fromEntries(FOUR.map((name) => [name, `${url}/${name}`])) };
+    present = firstEpoch(cluster, id);
+    const known = await followLinks(cluster, [], "x");
+    const error = await assertRejects(() => followMembers(known, [], 50_000), CliError);
+    assertMatch(error.message, /^the chain: expected at most 50000 bytes, got more, in \d+ links$/);
+    assert(links.length < 100, `${links.length}`);
+  } finally {
+    await server.shutdown();
+  }
 });

@@ -9,7 +9,9 @@ import { freeRange } from "../tools/ports.ts";
 import { PROGRAM, run, WATCHED } from "./_program.ts";
 import { bun, nodeOf } from "./_runtimes.ts";
 
-const NO_SQLITE = "this runtime has no node:sqlite; Deno 2.2, Node 22.13 and later have it";
+const NO_SQLITE =
+  "this runtime has no node:sqlite; Deno 2.2, Node 22.13 and later have it. Use one of these, or keep the " +
+  "state in memory (--memory, or memory in place of the file), with a start as new the first time, and as recover each later time";
 
 /** README's program with the import that it names for Node, on four ports that are free. */
 function readmeProgram(): string {

@@ -242,6 +242,22 @@ Deno.test("old snapshots are removed with what only they have, also if the remov
     await cluster.close();
   }));
 
+Deno.test("a folder is its owner's alone, and a value that can't be stored leaves nothing", () =>
+  inFolder(async (folder) => {
+    const storage = folderStorage(`${folder}/backups`);
+    await storage.put(blobKey("ab".repeat(32) as never), new Uint8Array(3));
+    if (Deno.build.os !== "windows") {
+      for (const path of ["backups", "backups/blobs", "backups/blobs/ab"]) {
+        assertEquals((await Deno.stat(`${folder}/${path}`)).mode! & 0o077, 0, path);
+      }
+    }
+    // A folder is in its place.
+    const key = blobKey("ac".repeat(32) as never);
+    await Deno.mkdir(`${folder}/backups/blobs/ac/${"ac".repeat(32)}/x`, { recursive: true });
+    await assertRejects(() => storage.put(key, new Uint8Array(3)));
+    assertEquals([...Deno.readDirSync(`${folder}/backups/blobs/ac`)].map(({ name }) => name), ["ac".repeat(32)]);
+  }));
+
 Deno.test("a folder takes keys of snapshots only", () =>
   inFolder(async (folder) => {
     const storage = folderStorage(folder);

@@ -1,4 +1,11 @@
-import { assert, assertEquals, assertGreaterOrEqual, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertGreaterOrEqual,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
 import { digest } from "../../src/core/messages/ids.ts";
 import { type Store, StoreConflictError } from "../../src/node/ports.ts";
@@ -149,8 +156,14 @@ Deno.test("sqlite: a folder that can only be read is refused", () =>
   }));
 
 Deno.test("sqlite: in a runtime without node:sqlite the error names the runtimes that have it", async () => {
-  const message = "this runtime has no node:sqlite; Deno 2.2, Node 22.13 and later have it";
-  await assertRejects(() => openFile("unused", () => Promise.reject(new TypeError("none"))), StoreOpenError, message);
+  const expected = "this runtime has no node:sqlite; Deno 2.2, Node 22.13 and later have it";
+  const opening = () => openFile("unused", () => Promise.reject(new TypeError("none")));
+  const { message } = await assertRejects(opening, StoreOpenError, expected);
+  // The next step.
+  assertMatch(
+    message,
+    /keep the state in memory \(--memory, .*, with a start as new the first time, and as recover each later time$/,
+  );
 });
 
 Deno.test("sqlite: an error of SQLite names the store and leaves it usable", () =>

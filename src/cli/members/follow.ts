@@ -15,6 +15,9 @@ import { linksOf } from "./chain_file.ts";
 /** How long a member has for an answer, ms. */
 const TIMEOUT_MS = 3_000;
 
+/** A longer chain is not followed, bytes: no file holds it, and whoever has the keys of a closed epoch can make one without an end. */
+const MAX_CHAIN_BYTES = 64 * 1024 * 1024;
+
 /** What a member answered. */
 export interface Answer {
   readonly url: string;
@@ -57,8 +60,12 @@ export async function followLinks(
   }
 }
 
-/** Asks running members for what comes after `from`, until nobody knows more. Each link proves itself, so one honest member is enough. */
-export async function followMembers(from: Followed, further: readonly string[] = []): Promise<Followed> {
+/** Asks running members for what comes after `from`, until nobody knows more. Each link proves itself, so one honest member is enough. @throws {CliError} if the chain does not end. */
+export async function followMembers(
+  from: Followed,
+  further: readonly string[] = [],
+  maxChainBytes: number = MAX_CHAIN_BYTES,
+): Promise<Followed> {
   const answers = new Map<string, Answer>();
   for (let known = from;;) {
     const before = known;
@@ -68,6 +75,12 @@ export async function followMembers(from: Followed, further: readonly string[] =
       if (known === before) known = await extended(known, answer);
     }
     if (known === before) return { ...known, answers };
+    if (known.links.reduce((sum, { length }) => sum + length, 0) <= maxChainBytes) continue;
+    throw new CliError(
+      `the chain: expected at most ${maxChainBytes} bytes, got more, in ${known.links.length} links`,
+      EXIT.no,
+      { next: "somebody may have the keys of a closed epoch: give a later chain that you trust with --chain FILE" },
+    );
   }
 }
 

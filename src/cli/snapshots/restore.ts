@@ -88,7 +88,9 @@ async function restoreNew(
     throw new SnapshotError("genesis.origin: expected a state with which the cluster begins, got none");
   }
   if (exists(path)) {
-    throw new CliError(`${path}: exists already`, EXIT.usage, { next: "--new is for a member that never ran" });
+    throw new CliError(`${path}: exists already`, EXIT.usage, {
+      next: "--new is for a member that never ran; move the file away if a restore was stopped that made it",
+    });
   }
   terminal.progress("restoring…");
   await verifyState(folderStorage(folder), genesis.origin);

@@ -12,6 +12,8 @@ import { BLOBS, type SnapshotStorage } from "./storage.ts";
 /** Digits of a digest that name the folder of a blob, so that no folder holds millions of files. */
 const SHARD_DIGITS = 2;
 
+/** A snapshot shows the whole state: other accounts of the machine do not read it. */
+const FOLDER_MODE = 0o700;
 /** No file of a snapshot is larger, bytes: a manifest with a long chain of epochs is the largest. */
 const MAX_FILE_BYTES = 64 * 1024 * 1024;
 
@@ -29,17 +31,23 @@ export function folderStorage(path: string): SnapshotStorage {
     async put(key, value) {
       const file = fileOf(key);
       const folder = dirname(file);
-      if (!made.has(folder)) await mkdir(folder, { recursive: true });
+      if (!made.has(folder)) await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
       made.add(folder);
       const unfinished = `${file}.${randomUUID()}.tmp`;
-      const handle = await open(unfinished, "wx");
       try {
-        await handle.writeFile(value);
-        await handle.datasync();
-      } finally {
-        await handle.close();
+        const handle = await open(unfinished, "wx");
+        try {
+          await handle.writeFile(value);
+          await handle.datasync();
+        } finally {
+          await handle.close();
+        }
+        await rename(unfinished, file);
+      } catch (error) {
+        // On a full disk each attempt would leave one.
+        await rm(unfinished, { force: true }).catch(() => {});
+        throw error;
       }
-      await rename(unfinished, file);
     },
     delete: (key) => rm(fileOf(key), { force: true }),
     async *list(prefix) {

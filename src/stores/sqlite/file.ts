@@ -7,6 +7,11 @@ import type { DatabaseSync } from "node:sqlite";
 import { isDamaged, MOVE_AWAY, StoreOpenError, untilFree, whyNot } from "./errors.ts";
 import { createTables, SCHEMA } from "./schema.ts";
 
+/** The next step. A replica that keeps nothing has lost its disk at each start but its first. */
+const WITHOUT_SQLITE =
+  "Deno 2.2, Node 22.13 and later have it. Use one of these, or keep the state in memory (--memory, or memory in " +
+  "place of the file), with a start as new the first time, and as recover each later time";
+
 type Sqlite = typeof import("node:sqlite");
 
 /** "PBFT" in ASCII. It marks the file, so that this program never writes to another program's database. */
@@ -22,7 +27,7 @@ export async function openFile(
 ): Promise<DatabaseSync> {
   const { DatabaseSync } = await importSqlite().catch((cause) => {
     throw new StoreOpenError(
-      `cannot open the store ${path}: this runtime has no node:sqlite; Deno 2.2, Node 22.13 and later have it`,
+      `cannot open the store ${path}: this runtime has no node:sqlite; ${WITHOUT_SQLITE}`,
       { cause },
     );
   });
