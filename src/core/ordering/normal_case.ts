@@ -19,6 +19,9 @@ import type { Step } from "../step.ts";
 import { resetStatusPace } from "../upkeep/timers.ts";
 import type { DiscardReason } from "../events.ts";
 
+/** The most batches that are under way at the end of an epoch, so that no step is long. The default K is 32. */
+const CLOSING_DEPTH = 64;
+
 /**
  * As primary: gives pending requests the next numbers, while the pipeline and the watermarks have room. A batch costs
  * about the same however full it is, so while one is under way the next is proposed only if it is at least half full.
@@ -26,7 +29,7 @@ import type { DiscardReason } from "../events.ts";
 export function propose(step: Step): void {
   const { state, env } = step;
   if (!step.isPrimary || !step.isActive || !step.mayVote || state.transfer) return;
-  while (state.lastProposed - state.lastExecuted < env.settings.pipelineDepth && state.lastProposed < state.log.high) {
+  while (state.lastProposed - state.lastExecuted < depthOf(step) && state.lastProposed < state.log.high) {
     const isFilling = state.lastProposed < state.filling.through || mustFill(state);
     if (state.lastProposed > state.lastExecuted && !nextIsHalfFull(step) && !isFilling) return;
     const requests = takeBatch(state.pending, env.genesis.limits);
@@ -43,6 +46,14 @@ export function propose(step: Step): void {
     accept(step, state.log.slot(state.lastProposed), prePrepare, batch);
     step.send("all", prePrepare, batch);
   }
+}
+
+/**
+ * How many batches may be under way. At the end of an epoch all waits for the last number, so the rest is proposed at once,
+ * and not a pipeline after another.
+ */
+function depthOf({ state, env: { settings } }: Step): number {
+  return mustFill(state) ? Math.max(settings.pipelineDepth, CLOSING_DEPTH) : settings.pipelineDepth;
 }
 
 /** The batch of a null request: no requests, timestamp 0. */

@@ -82,7 +82,7 @@ export const CHECKPOINTS: readonly Mutant[] = [
     name: "low-watermark-not-enforced",
     why: "a replica proposes above the high watermark: what is there has no room anywhere (§4.2)",
     edits: [
-      normal("env.settings.pipelineDepth && state.lastProposed < state.log.high)", "env.settings.pipelineDepth)"),
+      normal("depthOf(step) && state.lastProposed < state.log.high)", "depthOf(step))"),
     ],
     breaks: ["watermarks", "no-halt"],
   },
