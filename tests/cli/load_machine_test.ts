@@ -65,3 +65,29 @@ Deno.test("a look at a module whose loading does not end is over in time, and na
     assertEquals((await inspectMachine({ path })).version, "counter/1");
   });
 });
+
+Deno.test("where no process may be started, a machine is loaded without the look before", async () => {
+  await inFolder(async (folder) => {
+    const [path, program] = [`${folder}/machine.mjs`, `${folder}/program.ts`];
+    await Deno.writeTextFile(path, `export class Counter ${BODY}`);
+    const source = new URL("../../src/cli/machine/load_safely.ts", import.meta.url).href;
+    await Deno.writeTextFile(
+      program,
+      `import { loadSafely } from "${source}";\nconsole.log((await loadSafely(Deno.args[0], undefined)).version);`,
+    );
+    const args = [
+      "run",
+      "--quiet",
+      "--no-prompt",
+      "--no-check",
+      "--no-lock",
+      "--allow-read",
+      "--allow-env",
+      program,
+      path,
+    ];
+    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), { args, stdin: "null" }).output();
+    const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+    assertEquals([code, out!.trim()], [0, "counter/1"], err);
+  });
+});

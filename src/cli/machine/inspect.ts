@@ -32,7 +32,12 @@ export interface Ended {
   readonly err: string;
   /** It took too long, and was killed. */
   readonly isLate: boolean;
+  /** It could not be started, for example without `--allow-run` of Deno. */
+  readonly isUnstarted: boolean;
 }
+
+/** No process could be started that looks at a machine. */
+export class NotStartedError extends CliError {}
 
 /** A module that takes longer to load, ms, does not end. It may have to download others. */
 const LOADING_MS = 120_000;
@@ -43,12 +48,13 @@ export async function inspectMachine(
   maxMs: number = LOADING_MS,
 ): Promise<MachineFacts> {
   const chosen = exportName === undefined ? [] : ["--export", exportName];
-  const { code, out, err, isLate } = await runSelf(["inspect", path, ...chosen, "--json"], path, maxMs);
+  const { code, out, err, isLate, isUnstarted } = await runSelf(["inspect", path, ...chosen, "--json"], path, maxMs);
   if (isLate) {
     throw new CliError(`${path}: the loading of its module does not end`, EXIT.no, {
       looked: `waited ${maxMs / 1_000} s: ${NEVER_LOADED}`,
     });
   }
+  if (isUnstarted) throw new NotStartedError(`${path}: it cannot be loaded`, EXIT.no, { looked: err.trim() });
   try {
     if (code === 0) return JSON.parse(out.trim().split("\n").at(-1)!);
     const { error, looked, next, exitCode } = JSON.parse(err.trim().split("\n").at(-1)!);
@@ -82,13 +88,13 @@ export function runProgram(
       isLate = true;
       child.kill("SIGKILL");
     }, maxMs);
-    const end = (code: number, said = err) => {
+    const end = (code: number, said = err, isUnstarted = false) => {
       clearTimeout(timer);
-      resolve({ code, out, err: said, isLate });
+      resolve({ code, out, err: said, isLate, isUnstarted });
     };
     child.stdout.on("data", (bytes) => out += bytes);
     child.stderr.on("data", (bytes) => err += bytes);
-    child.once("error", (error) => end(127, err || error.message));
+    child.once("error", (error) => end(127, err || error.message, child.pid === undefined));
     child.once("close", (code) => end(code ?? 1));
   });
 }
