@@ -39,7 +39,7 @@ import { askForLog, logRequestsAt } from "./checkpoints/log_requests.ts";
 import { wantedAtStart } from "./checkpoints/state_transfer.ts";
 import type { ReplicaState } from "./state.ts";
 import { timersOf } from "./upkeep/timers.ts";
-import { checkViewTimer, viewTimerAt } from "./views/view_timer.ts";
+import { checkViewTimer, heardBy, viewTimerAt } from "./views/view_timer.ts";
 import { onNewView, onViewChange } from "./views/view_change.ts";
 import type { StableCertificate } from "./messages/certificates.ts";
 import { Step } from "./step.ts";
@@ -140,7 +140,7 @@ export class Replica {
       case "request":
         return onRequest(step, input.request);
       case "pre-prepare":
-        step.heardFrom = input.prePrepare.message.replica;
+        step.heardFrom = heardBy(step, input.prePrepare.message.replica);
         return onPrePrepare(step, input.prePrepare, input.batch);
       case "prepare":
         step.heardFrom = input.prepare.message.replica;

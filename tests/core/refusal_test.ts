@@ -1,10 +1,13 @@
 /** Nothing listens at the primary's address: it is suspected sooner, by each replica for itself, and deposed by f + 1 as ever. */
 import { assert, assertEquals } from "@std/assert";
 import { DEFAULT_SETTINGS } from "../../src/core/config.ts";
+import type { Input } from "../../src/core/io.ts";
 import type { ReplicaId } from "../../src/core/messages/ids.ts";
 import { TestClient } from "./_client.ts";
 import { Cluster } from "./_cluster.ts";
 import { show } from "./_messages.ts";
+
+type PrePrepareInput = Extract<Input, { readonly kind: "pre-prepare" }>;
 
 const TIMEOUT_MS = DEFAULT_SETTINGS.viewTimeoutMs;
 const PRIMARY = 0 as ReplicaId;
@@ -102,6 +105,25 @@ Deno.test("a primary that is heard again within the share is not suspected, and 
   cluster.submit(ada.request(["y=20"]));
   cluster.runFor(TIMEOUT_MS - 20);
   assertEquals(suspicions(cluster), 0);
+});
+
+Deno.test("a dead primary's proposals, which the backups pass on, do not make it look alive", () => {
+  const { cluster, ada } = setUp();
+  let last: { readonly prePrepare: PrePrepareInput; readonly to: number } | null = null;
+  cluster.onStep = ({ id }, input) => {
+    if (input.kind === "pre-prepare") last = { prePrepare: input, to: id };
+  };
+  ada.call(["x=5"]);
+  cluster.crash(PRIMARY);
+  cluster.submit(ada.request(["x=6"]), [1, 2, 3]);
+  const began = cluster.now;
+  refuse(cluster, [1, 2, 3]);
+  while (cluster.now - began < TIMEOUT_MS / 4) {
+    for (const id of [1, 2, 3]) cluster.step(id, last!.prePrepare);
+    cluster.runFor(10);
+  }
+  cluster.runUntil(() => [1, 2, 3].every((id) => viewOf(cluster, id) > 0), 5_000, "all have left the view");
+  assert(cluster.now - began < TIMEOUT_MS / 2, `${cluster.now - began} ms`);
 });
 
 Deno.test("refusals again and again do not put the suspicion off, and those of backups hasten nothing", () => {

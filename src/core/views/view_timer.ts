@@ -6,7 +6,7 @@
 import { isFarAhead, lagsInTime } from "../ordering/agreed_time.ts";
 import { removeAnswered } from "../ordering/answers.ts";
 import type { SuspicionReason } from "../events.ts";
-import type { Millis } from "../messages/ids.ts";
+import type { Millis, ReplicaId } from "../messages/ids.ts";
 import { agreementEndsAt, endAgreement } from "./hand_over.ts";
 import { isClosing, isOver } from "../epochs/configure.ts";
 import { suspectsPrimary } from "./leaving.ts";
@@ -78,6 +78,11 @@ function extendTimer(step: Step, dueAt: number): void {
   const timer = step.state.suspicion;
   timer.dueAtLatest ??= dueAt + (PATIENT_TIMEOUTS - 1) * timer.timeoutMs;
   timer.dueAt = Math.max(dueAt, Math.min(timer.awakeMs + timer.timeoutMs, timer.dueAtLatest));
+}
+
+/** Whom a pre-prepare is heard from. The others pass it on, so it does not show that its primary lives, if its host refuses connections. */
+export function heardBy({ state: { suspicion: { refusedBy } } }: Step, primary: ReplicaId): ReplicaId | null {
+  return primary === refusedBy ? null : primary;
 }
 
 /** Remembers who refuses connections, until it is heard. */
