@@ -49,6 +49,21 @@ export const SUSPICION: readonly Mutant[] = [
     breaks: ["liveness"],
   },
   {
+    name: "refused-leaves-alone",
+    why: "a refused connection is enough for a replica to leave its view alone, without f + 1 suspicions",
+    edits: [{
+      file: "src/core/views/view_timer.ts",
+      find: 'import { suspect, withdrawSuspicion } from "./own_suspicion.ts";',
+      replace:
+        'import { suspect, withdrawSuspicion } from "./own_suspicion.ts";\nimport { leaveFor } from "./view_change.ts";',
+    }, {
+      file: "src/core/views/view_timer.ts",
+      find: "if (!step.isBehind) timer.dueAt = Math.min(dueAt, timer.awakeMs + REFUSED_SHARE * timer.timeoutMs);",
+      replace: 'leaveFor(step, step.state.view + 1, { proof: [], why: "suspected" });',
+    }],
+    breaks: ["certificates"],
+  },
+  {
     name: "far-ahead-unnoticed",
     why: "a primary whose proposals wait for their time is not replaced, if the others are patient",
     edits: [{
