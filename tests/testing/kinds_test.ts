@@ -41,7 +41,7 @@ for (const seed of [104, 125, 128, 152, 153]) {
 }
 
 /** Seeds that together have all of it. */
-const EPOCH_SEEDS = [4, 8, 38];
+const EPOCH_SEEDS = [4, 8, 38, 41];
 
 Deno.test("members, keys, rules and versions change amid other faults, and wrong changes are refused", async () => {
   const all = new Map<string, number>();
@@ -54,7 +54,8 @@ Deno.test("members, keys, rules and versions change amid other faults, and wrong
   }
   for (
     const what of [
-      ...["epoch begins", "forged links", "configured"].map((name) => `epochs: ${name}`),
+      ...["epoch begins", "forged links", "configured", "a removed member stops", "a removed member is started again"]
+        .map((name) => `epochs: ${name}`),
       ...["words", "forks", "links shown", "replies"].map((name) => `stolen keys: ${name}`),
       ...["migrated", "migration-failed", "version-missing"].map((name) => `event: ${name}`),
     ]

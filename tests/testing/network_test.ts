@@ -15,8 +15,7 @@ function station(id: number, isBusy = false): Station {
     submit: nothing,
     query: nothing,
     vouch: nothing,
-    links: () => Promise.resolve([]),
-    blobs: () => Promise.resolve([]),
+    asMember: null,
   };
   return { replica: replicaId(id), isUp: true, isBusy, receive: nothing, ...asked };
 }

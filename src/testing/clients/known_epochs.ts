@@ -61,7 +61,7 @@ export class KnownEpochs {
     if (!epochs || engine.now - this.#askedAt < ASK_MS) return;
     this.#askedAt = engine.now;
     const seat = this.#random.int(0, genesis.replicas.length - 1) as ReplicaId;
-    network.request(null, hostOf(this.#world, seat), (station) => station.links(number)).then(
+    network.request(null, hostOf(this.#world, seat), (station) => station.asMember!.links(number)).then(
       (links) => this.#follow(number, links),
     ).catch(() => {}); // nobody was there, or it has lied
   }

@@ -20,7 +20,16 @@ import { entriesOf, readPage, readRoot } from "../../core/tree/state_tree.ts";
 import { CONFIGURATION_CHUNK, pendingOf, plainOf } from "../../core/epochs/pending.ts";
 import type { Plain } from "../../core/io.ts";
 import type { Random } from "../random.ts";
-import { type Lie, seatOf, type World } from "../world/world.ts";
+import { seatOf, type World } from "../world/world.ts";
+
+/** The material of a liar. */
+export interface Lie {
+  /** The true links after that epoch. */
+  readonly links: readonly Uint8Array[];
+  readonly after: number;
+  readonly host: ReplicaId;
+  readonly random: Random;
+}
 
 /** Links that are shown instead of the true ones after an epoch. */
 export function forgedLinks(world: World, { links, after, host, random }: Lie): readonly Uint8Array[] {

@@ -21,7 +21,7 @@ import type { Random } from "../random.ts";
 import type { Cluster } from "../world/cluster.ts";
 import type { Epochs } from "./epochs.ts";
 import { RollOut } from "./roll_out.ts";
-import { strayed } from "./strayed.ts";
+import { strayed } from "./leaving/strayed.ts";
 import type { World } from "../world/world.ts";
 
 const [NAME, RIVAL] = ["operator", "rival"];
@@ -165,7 +165,7 @@ export class Operator {
     if (!isThere && machines.some(({ isUp }) => isUp)) {
       return void engine.after(LOOK_MS, () => this.#renew(host, number));
     }
-    const wereOn = machines.filter((machine) => machine.renew());
+    const wereOn = machines.filter((machine) => machine.renew() || machine.hasDeparted);
     for (const disk of new Set(machines.map(({ disk }) => disk))) disk.replace();
     for (const machine of wereOn) machine.start();
     this.#renewing.delete(host);

@@ -10,7 +10,6 @@ import type { StoredState } from "../../core/records.ts";
 import { Replica } from "../../core/replica.ts";
 import { type Deferred, deferred } from "../../node/async/deferred.ts";
 import type { ClusterMember } from "../../node/epochs/cluster_member.ts";
-import type { MemberSource } from "../../node/epochs/member_options.ts";
 import { type NodeOptions, ReplicaNode } from "../../node/node.ts";
 import type { NodeInternals } from "../../node/options.ts";
 import type { Observer, Transport } from "../../node/ports.ts";
@@ -126,12 +125,13 @@ export class Life {
   }
 
   #openMember({ parts }: EpochWorlds): Promise<ClusterMember> {
-    const { world, chain } = this.#options;
+    const { world, station, chain, onDeparted } = this.#options;
     return parts.open({
       ...this.#nodeOptions(),
       cluster: { genesis: world.genesis, urls: world.epoch.urls },
       chain,
-      source: this.#source(),
+      source: parts.source(station, world, () => this.#watch?.asks()),
+      ...onDeparted && { onDeparted },
       transport: (epoch) => {
         this.#enter(epoch);
         return this.#transport();
@@ -166,17 +166,6 @@ export class Life {
       label,
       lastExecuted: null,
       commitsMade: () => this.store.commitsMade,
-    };
-  }
-
-  #source(): MemberSource {
-    const { world: { network, hosts }, station } = this.#options;
-    return {
-      links: (url, after) => {
-        this.#watch?.asks();
-        return network.request(station, hosts.hostAt(url), (other) => other.links(after));
-      },
-      blobs: (url, epoch, frame) => network.request(station, hosts.hostAt(url), (other) => other.blobs(epoch, frame)),
     };
   }
 

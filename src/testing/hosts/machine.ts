@@ -8,13 +8,14 @@ import type { GatewayOperation } from "../../core/messages/messages.ts";
 import type { GatewayAnswer } from "../../node/gateway/gateway_operations.ts";
 import type { ReplicaNode } from "../../node/node.ts";
 import type { Rejection } from "../../node/ports.ts";
+import type { Epoch } from "../../wire/epochs/mod.ts";
 import type { ClockHabits } from "../world/clock.ts";
 import { ColdHost } from "./cold_host.ts";
 import type { Disk } from "./disk.ts";
 import type { KeyPair } from "./hosts.ts";
 import { Life } from "./life.ts";
 import type { MachineOptions } from "./machine_options.ts";
-import type { Station } from "../world/network.ts";
+import type { MemberAnswers, Station } from "../world/network.ts";
 import { patiently } from "../clients/patience.ts";
 import { Reloads } from "./reloads.ts";
 import type { FaultInjector } from "../adversary/fault_injector.ts";
@@ -26,8 +27,6 @@ const RESTART_MS = 500;
 const [POST_MS, ANSWER_MS] = [5_000, 300];
 /** The interval at which a platform wakes a host that may sleep, ms. */
 const TICK_MS = 5_000;
-/** How often a liar forges the links that it is asked for. */
-const FORGED = 0.7;
 
 /** What a client asks a node. */
 type Asked = Pick<ReplicaNode, "receive" | "submit" | "query" | "vouch">;
@@ -43,6 +42,8 @@ export class Machine implements Station {
   /** The key of its process. Its host may have got another one. */
   key: KeyPair;
   readonly persistInputs: boolean;
+  /** Its process has ended by itself, as its member was removed. */
+  hasDeparted = false;
   readonly #options: MachineOptions;
   readonly #host: ColdHost | null;
   readonly #reloads: Reloads;
@@ -115,11 +116,12 @@ export class Machine implements Station {
 
   #start(): void {
     if (this.#life) return;
-    const { world, random, faultInjectorIn, chain } = this.#options;
+    const { world, random, faultInjectorIn, chain, onDeparted } = this.#options;
     world.trace.line(this.label, () => "starts");
     this.#tell("stopped", false);
     if (this.#host) world.coverage.count("host", "cold start");
-    const life = new Life({
+    this.hasDeparted = false;
+    const life: Life = new Life({
       world,
       station: this,
       label: this.label,
@@ -133,20 +135,29 @@ export class Machine implements Station {
       faultInjectorIn: (world, seat) => world.epoch.number === 0 ? this.#faultInjector : faultInjectorIn?.(world, seat),
       chain: this.disk.version === 0 ? chain?.() ?? [] : [],
       onSettled: (life, released) => this.#reloads.settled(this, life, released),
-      onEpoch: () => this.#options.onLinks?.(this.links0),
+      onEpoch: () => this.#show(),
+      ...!this.isFaulty && onDeparted && { onDeparted: (present: Epoch) => this.#depart(life, present) },
     });
     this.#life = life;
     if (world.epochs && this.persistInputs) this.#tick(life);
     life.open().then(
       () => {
         if (this.#life !== life) return;
-        this.#options.onLinks?.(this.links0);
+        this.#show();
         if (!life.node) return;
         world.narrator?.watch(this.replica, life.node, this.isFaulty);
         this.#host?.started(life.node);
       },
       (error) => this.#onFailure(life, error),
     );
+  }
+
+  /** It was removed, and nobody needs it any more: its process ends. */
+  #depart(life: Life, present: Epoch): void {
+    if (this.#life !== life) return;
+    this.crash();
+    this.hasDeparted = true;
+    this.#options.onDeparted!(present);
   }
 
   /** A platform wakes a host that may sleep at intervals, whether it is a member or not. */
@@ -187,9 +198,8 @@ export class Machine implements Station {
 
   /** It goes on after a pause. */
   resume(): void {
-    const life = this.#life;
-    if (!life?.paused) return;
-    life.resume();
+    if (!this.#life?.paused) return;
+    this.#life.resume();
     this.#tell("paused", false);
   }
 
@@ -243,26 +253,14 @@ export class Machine implements Station {
     return await this.#wait((node, signal) => node.vouch([operation], signal));
   }
 
-  /** The links after an epoch, as this host gives them to anybody. A liar gives others. */
-  links(after: number): Promise<readonly Uint8Array[]> {
-    const links = this.#life?.member?.linksAfter(after) ?? [];
-    const { random, world: { epochs } } = this.#options;
-    const stolen = epochs?.thief?.links(after) ?? null;
-    if (stolen) return Promise.resolve(stolen);
-    if (!this.isFaulty || !random.chance(FORGED)) return Promise.resolve(links);
-    const lie = { links, after, host: this.replica, random };
-    return Promise.resolve(this.world.epochs?.parts.forged(this.world, lie) ?? links);
+  /** What it answers about its epochs. */
+  get asMember(): MemberAnswers | null {
+    return this.world.epochs?.parts.answers(this, this.#life?.member ?? null, this.#options.random) ?? null;
   }
 
-  /** Blobs of the state, for a member of that epoch who has signed the frame of a fetch. */
-  async blobs(epoch: number, frame: Uint8Array): Promise<readonly Uint8Array[]> {
-    const blobs = await this.#life?.member?.answerFetch(epoch, frame) ?? [];
-    return this.isFaulty ? blobs.map((bytes) => bytes.map((byte, i) => i === 3 ? byte ^ 1 : byte)) : blobs;
-  }
-
-  /** All links that it has. */
-  get links0(): readonly Uint8Array[] {
-    return this.#life?.member?.linksAfter(0) ?? [];
+  /** Those who look after the hosts get all links that it has. */
+  #show(): void {
+    this.#options.onLinks?.(this.#life?.member?.linksAfter(0) ?? []);
   }
 
   #wait<T>(ask: (node: Asked, signal: AbortSignal) => Promise<T>): Promise<T | null> {

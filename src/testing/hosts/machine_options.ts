@@ -7,6 +7,7 @@ import type { ClockHabits } from "../world/clock.ts";
 import type { Disk } from "./disk.ts";
 import type { KeyPair } from "./hosts.ts";
 import type { FaultInjector } from "../adversary/fault_injector.ts";
+import type { Epoch } from "../../wire/epochs/mod.ts";
 import type { Random } from "../random.ts";
 import type { Station } from "../world/network.ts";
 import type { Released } from "../world/observed_core.ts";
@@ -36,6 +37,8 @@ export interface MachineOptions {
   readonly lacking?: () => Iterable<string>;
   /** Called with all its links whenever it has learned of an epoch. */
   readonly onLinks?: (links: readonly Uint8Array[]) => void;
+  /** Its member was removed and stops; `present`: the last epoch that it knows. Left out: removed members go on. */
+  readonly onDeparted?: (present: Epoch) => void;
   /** The machine is a cold host, with ticks at this interval, ms. */
   readonly wakeMs?: number;
 }
@@ -62,4 +65,6 @@ export interface LifeOptions {
   readonly onSettled: (life: ComparedLife, released: Released) => void;
   /** It has learned of an epoch. */
   readonly onEpoch: () => void;
+  /** It was removed, and nobody needs it any more. Left out: it goes on. */
+  readonly onDeparted?: (present: Epoch) => void;
 }

@@ -12,6 +12,8 @@ import { idsOf } from "./quiet.ts";
 const LEAST_MEMBERS = 4;
 /** The part of these runs in which the keys of closed epochs are stolen. */
 const THEFT = 0.5;
+/** The part in which removed members stop. */
+const STOPS = 0.6;
 /** The parts in which processes crash at the end of epochs, a member has a second instance then, and one loses its disk. */
 const [INTERRUPTIONS, ISOLATES, LOST_DISK] = [0.4, 0.25, 0.4];
 
@@ -35,8 +37,9 @@ export function epochs(plan: Plan, random: Random): Plan {
   const theft = random.chance(THEFT) ? { theft: { seed: random.seed() } } : {};
   const changes = drawn.changes.map((change, i) => enrich(random, change, i));
   const interruptions = random.chance(INTERRUPTIONS) ? { interruptions: { seed: random.seed() } } : {};
-  const reconfigurations = { ...drawn, ...theft, ...interruptions, changes };
   const faults = [...plan.faults, ...lies, ...faultsAtEnds(plan, random, { faulty, changes })];
+  const stopsRemoved = random.chance(STOPS);
+  const reconfigurations = { ...drawn, ...theft, ...interruptions, stopsRemoved, changes };
   return { ...plan, faults, coldReplicas: [], isCalm: false, reconfigurations };
 }
 

@@ -58,6 +58,8 @@ export interface Reconfigurations {
   readonly changes: readonly Reconfiguration[];
   /** Somebody steals all keys of each epoch once it is closed, and uses them. Left out: nobody does. */
   readonly theft?: { readonly seed: number };
+  /** Removed members stop once nobody needs them. Left out: they go on. */
+  readonly stopsRemoved?: boolean;
   /** Processes crash when their epoch ends, or has begun. Left out: not for that reason. */
   readonly interruptions?: { readonly seed: number };
 }

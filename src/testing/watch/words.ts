@@ -32,9 +32,9 @@ const WORDS: { readonly [name in Invariant]: string } = {
   "calm": "a view changed although nothing was wrong",
   "no-halt": "a correct replica halted",
   "service": "a correct client was refused",
-  "answers": "a caller believes what the replicas have not executed",
+  "answers": "a caller believes what is not true",
   "no-exception": "something threw where nothing may",
-  "epochs": "members changed in a way that the members before have not agreed on, or not when they had to",
+  "epochs": "members changed without the agreement of those before, or not when they had to",
   "machine": "the state machine does not keep its contract",
 };
 

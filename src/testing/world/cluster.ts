@@ -10,6 +10,7 @@ import type { FaultInjector } from "../adversary/fault_injector.ts";
 import type { Barrier } from "./network.ts";
 import { faultyReplicas, lyingReplicas, type Plan } from "../plan/plan.ts";
 import { Random } from "../random.ts";
+import type { Epoch } from "../../wire/epochs/mod.ts";
 import { hostOf, seatOf, type World } from "./world.ts";
 
 /** The parts of a cluster. */
@@ -68,6 +69,11 @@ export class Cluster {
       for (let lane = 1; lane < LANES; lane++) this.#add(replica, `'${lane}`, disk);
     }
     for (const fault of plan.faults) if (fault.kind === "twins") this.#addTwin(fault.replica, fault.seed);
+  }
+
+  /** Whether removed members stop. */
+  get stopsRemoved(): boolean {
+    return this.#plan.reconfigurations?.stopsRemoved ?? false;
   }
 
   /** All hosts. */
@@ -202,7 +208,7 @@ export class Cluster {
 
   #add(replica: ReplicaId, suffix: string, disk: Disk, faultInjector?: FaultInjector): Machine {
     const { world } = this;
-    const machine = new Machine({
+    const machine: Machine = new Machine({
       world,
       replica,
       label: world.hosts.nameOf(replica) + suffix,
@@ -219,12 +225,15 @@ export class Cluster {
       chain: () => this.#chainFor(replica),
       // A liar may close its epoch before anybody else.
       ...!this.#lying.has(replica) && { onLinks: (links) => this.onLinks(links) },
+      ...this.stopsRemoved && { onDeparted: (present) => this.onDeparted(machine, present) },
     });
     this.#machines.push(machine);
     world.network.add(machine);
     return machine;
   }
 
+  /** Called when a correct host stops, as its member was removed. */
+  onDeparted: (machine: Machine, present: Epoch) => void = () => {};
   /** The versions of the state machine that the code of each host lacks. */
   readonly lacking: Map<ReplicaId, Set<string>> = new Map();
   /** Called with the links that a machine of a correct host has learned. */

@@ -7,6 +7,7 @@ import type { GatewayOperation, MessageKind } from "../../core/messages/messages
 import type { GatewayAnswer } from "../../node/gateway/gateway_operations.ts";
 import type { NodeLimits } from "../../node/limits.ts";
 import type { Rejection } from "../../node/ports.ts";
+import type { Entered } from "../../wire/epochs/mod.ts";
 import { frameKind } from "../../wire/mod.ts";
 import type { Engine } from "./engine.ts";
 import type { Random } from "../random.ts";
@@ -65,10 +66,20 @@ export interface Station {
   query(frame: Uint8Array): Promise<Uint8Array | Rejection | null>;
   /** An unsigned client's operation. The answer may never come. */
   vouch(operation: GatewayOperation): Promise<GatewayAnswer | Rejection | null>;
+  /** What it answers about its epochs; `null`: there is one epoch in this run. */
+  readonly asMember: MemberAnswers | null;
+}
+
+/** What a host answers about its epochs. */
+export interface MemberAnswers {
   /** The links after an epoch. */
   links(after: number): Promise<readonly Uint8Array[]>;
   /** Blobs that a member of an epoch fetches with a signed frame. */
   blobs(epoch: number, frame: Uint8Array): Promise<readonly Uint8Array[]>;
+  /** The certificate of its last stable checkpoint in its epoch. */
+  stable(): Promise<readonly Uint8Array[]>;
+  /** That it has the state at which its epoch starts; `null`: it has it not. */
+  entered(): Promise<Entered | null>;
 }
 
 /** Whether frames from one process to the other are blocked now. */

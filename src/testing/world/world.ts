@@ -8,7 +8,7 @@ import type { StoredState, Timers } from "../../core/records.ts";
 import type { StateMachines } from "../../core/epochs/versions.ts";
 import type { Core } from "../../node/durable/task.ts";
 import type { ClusterMember } from "../../node/epochs/cluster_member.ts";
-import type { ClusterMemberOptions } from "../../node/epochs/member_options.ts";
+import type { ClusterMemberOptions, MemberSource } from "../../node/epochs/member_options.ts";
 import type { HostEvent } from "../../node/host_event.ts";
 import type { ReplicaNode } from "../../node/node.ts";
 import type { NodeInternals } from "../../node/options.ts";
@@ -16,6 +16,7 @@ import type { Approved, Epoch } from "../../wire/epochs/mod.ts";
 import type { InvariantChecker } from "../invariants/invariant_checker.ts";
 import type { Random } from "../random.ts";
 import type { Disk } from "../hosts/disk.ts";
+import type { MemberAnswers, Station } from "./network.ts";
 import type { WorldBase } from "./world_base.ts";
 
 /** A replica on a copy of which a drill is held. */
@@ -130,17 +131,18 @@ export interface MemberParts {
   open(options: ClusterMemberOptions, internals: NodeInternals): Promise<ClusterMember>;
   /** A member's node as callers see it. */
   following(node: ReplicaNode, member: ClusterMember): Pick<ReplicaNode, "submit" | "query" | "vouch">;
-  /** Links of a liar, instead of the true ones after an epoch. */
-  forged(world: World, lie: Lie): readonly Uint8Array[];
+  /** What a host asks others. `onAsk` is called when it asks for links. */
+  source(by: Station, world: World, onAsk: () => void): MemberSource;
+  /** What a host answers about its epochs. `member`: `null` if it is off. */
+  answers(by: Answering, member: ClusterMember | null, random: Random): MemberAnswers;
 }
 
-/** The material of a liar. */
-export interface Lie {
-  /** The true links after that epoch. */
-  readonly links: readonly Uint8Array[];
-  readonly after: number;
-  readonly host: ReplicaId;
-  readonly random: Random;
+/** A host that answers about its epochs. */
+export interface Answering {
+  /** Of the epoch that it is in. */
+  readonly world: World;
+  readonly replica: ReplicaId;
+  readonly isFaulty: boolean;
 }
 
 /** The host of a member. */

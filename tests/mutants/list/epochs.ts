@@ -14,6 +14,7 @@ const link = inFile("src/wire/epochs/link.ts");
 const member = inFile("src/node/epochs/cluster_member.ts");
 const transfer = inFile("src/core/checkpoints/state_transfer.ts");
 const asking = inFile("src/node/epochs/asking.ts");
+const departure = inFile("src/node/epochs/departure.ts");
 const queries = inFile("src/core/upkeep/queries.ts");
 
 /** What an epoch must not accept, and what it must not leave behind. */
@@ -242,5 +243,27 @@ export const EPOCHS: readonly Mutant[] = [
     why: "who was away while its epoch ended hears from nobody, and must ask",
     edits: [asking("if (!this.#options.self.isMoving && isDue) await this.#askForLinks();", "void isDue;")],
     breaks: ["liveness", "epochs"],
+  },
+  {
+    name: "removed-member-stops-at-once",
+    why: "one member of the next epoch has the state, and the others may never get it",
+    edits: [
+      departure(
+        "return entered.size >= quorum(replicas.length) ||",
+        "return entered.size >= quorum(replicas.length) - quorum(replicas.length) ||",
+      ),
+    ],
+    breaks: ["epochs", "liveness"],
+  },
+  {
+    name: "removed-member-never-stops",
+    why: "its operator is never told that nobody needs it",
+    edits: [
+      departure(
+        "this.#left()) return onDeparted(self.epochs.at(-1)!);",
+        "this.#left() === undefined) return onDeparted(self.epochs.at(-1)!);",
+      ),
+    ],
+    breaks: ["epochs"],
   },
 ];
