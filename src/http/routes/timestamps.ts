@@ -13,6 +13,10 @@ export interface LastOf {
 
 /** Maximum number of timestamps in flight. Those of one name are spread over as many values, so that they differ. */
 const IN_FLIGHT = 1024;
+/** Processes begin this far apart for each ms between their starts, within {@linkcode SPREAD}, microseconds. */
+const STEP = 7_919;
+/** One second. */
+const SPREAD = 1_000_000;
 
 /**
  * Makes timestamps that are above all earlier ones of the name, at any gateway, and that no other member makes: modulo
@@ -23,24 +27,31 @@ const IN_FLIGHT = 1024;
  * gateway's clock: one that is ahead would make timestamps above those of the next gateway, and these would be refused
  * as too old. Only before the first agreed time is the clock used, as for the agreed time itself: small numbers are
  * reserved for clients that count by themselves.
+ *
+ * A process knows neither what the one before it has made that is still on its way, nor what another instance of this
+ * member makes. So each begins at a place of its own, which follows from the time of its start.
  */
 export class Timestamps {
   readonly #self: ReplicaId;
   readonly #members: number;
   readonly #now: () => Millis;
+  /** Where this process begins, in microseconds above the agreed time. */
+  readonly #start: number;
   #last = 0;
-  #made = 0;
+  #made: number;
 
   constructor(self: ReplicaId, members: number, now: () => Millis) {
     this.#self = self;
     this.#members = members;
     this.#now = now;
+    this.#start = now() % SPREAD * STEP % SPREAD;
+    this.#made = this.#start % IN_FLIGHT;
   }
 
   /** The next timestamp for a name. */
   next({ timestamp, agreedTime }: LastOf): number {
     const time = agreedTime === 0 ? this.#now() : agreedTime;
-    this.#last = this.#own(Math.max(this.#last + 1, time * 1000));
+    this.#last = this.#own(Math.max(this.#last + 1, time * 1000 + this.#start));
     if (timestamp < this.#last) return this.#last;
     // The name has used higher ones, from itself or from another gateway: go above these, and apart from others in
     // flight.
