@@ -42,7 +42,14 @@ export class Lane {
       await Deno.copyFile(new URL(path, root), `${folder}/${path}`);
     }
     const { imports } = JSON.parse(await Deno.readTextFile(new URL("deno.json", root)));
-    await Deno.writeTextFile(`${folder}/${IMPORT_MAP}`, JSON.stringify({ imports }));
+    // An import map knows no parts of packages, as `deno.json` does.
+    const parts = Object.entries<string>(imports).map((
+      [name, target],
+    ) => [`${name}/`, `${target.replace(/^npm:/, "npm:/")}/`]);
+    await Deno.writeTextFile(
+      `${folder}/${IMPORT_MAP}`,
+      JSON.stringify({ imports: { ...Object.fromEntries(parts), ...imports } }),
+    );
     return new Lane(folder);
   }
 

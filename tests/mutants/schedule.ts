@@ -37,6 +37,7 @@ const ROUND: readonly Omit<Trial, "seed">[] = [
   { profile: "default", replicas: 4, kinds: ["replays"] },
   { profile: "default", replicas: 4, kinds: ["epochs"] },
   { profile: "crashes", replicas: 4, kinds: ["epochs"] },
+  { profile: "byzantine", replicas: 4, kinds: ["http"] },
 ];
 
 /** So many runs, from this seed on. */
@@ -44,7 +45,7 @@ export function schedule(firstSeed: number, runs: number): readonly Trial[] {
   return Array.from({ length: runs }, (_, i) => ({
     ...ROUND[i % ROUND.length]!,
     seed: firstSeed + Math.floor(i / ROUND.length),
-    // Five kinds, sixteen ways: each meets each.
+    // Five kinds, seventeen ways: each meets each.
     store: STORE_KINDS[i % STORE_KINDS.length]!,
   }));
 }

@@ -27,11 +27,6 @@ export class History {
     return invocation;
   }
 
-  /** Takes back an operation that was not executed, and never will be. */
-  withdraw(invocation: Invocation): void {
-    this.invocations.splice(this.invocations.indexOf(invocation), 1);
-  }
-
   /** How many are not answered. */
   get open(): number {
     return this.invocations.filter(({ outcome }) => outcome === null).length;

@@ -5,6 +5,9 @@
 import type { Digest } from "../../core/messages/ids.ts";
 import type { AnyRequest, GatewayRequest } from "../../core/messages/messages.ts";
 
+/** Instead of a timestamp that is not known. */
+export const ANY_TIME = -1;
+
 /** What clients have asked, in all epochs. */
 export class KnownRequests {
   readonly #hash: (bytes: Uint8Array) => Digest;
@@ -24,14 +27,9 @@ export class KnownRequests {
     this.#made.add(digest);
   }
 
-  /** A correct unsigned client asked for this operation. */
+  /** A correct unsigned client asked for this operation. {@linkcode ANY_TIME}: its gateway makes the timestamp. */
   asked(name: string, timestamp: number, operation: Uint8Array): void {
     this.#vouched.add(`${name}/${timestamp}/${this.#hash(operation)}`);
-  }
-
-  /** The same, where the gateway makes the timestamp. */
-  askedAtAnyTime(name: string, operation: Uint8Array): void {
-    this.#vouched.add(`${name}/${this.#hash(operation)}`);
   }
 
   /** The owner of this key is hostile. Requests signed with it are valid, whatever they ask. */
@@ -44,8 +42,7 @@ export class KnownRequests {
     if (request.kind === "request") return this.#made.has(digest) || this.#hostileClients.has(request.client);
     return isFaulty(request) ||
       request.operations.every(({ name, timestamp, operation }) =>
-        this.#vouched.has(`${name}/${timestamp}/${this.#hash(operation)}`) ||
-        this.#vouched.has(`${name}/${this.#hash(operation)}`)
+        [timestamp, ANY_TIME].some((at) => this.#vouched.has(`${name}/${at}/${this.#hash(operation)}`))
       );
   }
 }

@@ -21,7 +21,13 @@ export class SimulatedWeb implements Web {
     const random = new Random(seed);
     this.#parts = parts;
     this.#policy = drawPolicy(random);
-    this.road = new Road({ ...parts, random: random.fork(), sites: this.#sites, trouble });
+    this.road = new Road({
+      ...parts,
+      random: random.fork(),
+      sites: this.#sites,
+      trouble,
+      crossing: trouble && random.pick([0, 0.3]),
+    });
   }
 
   opened(hosted: HostedReplica): () => void {
@@ -35,6 +41,9 @@ export class SimulatedWeb implements Web {
   }
 }
 
+/** Bytes of more bodies than callers send at once, and of fewer than they send in a run. */
+const MANY_BODIES = 32 * 1024;
+
 /** Limits that are reached now and then, and waits that end before an operation is executed. */
 function drawPolicy(random: Random): Policy {
   const perSecond = random.pick([5, 20]);
@@ -43,6 +52,7 @@ function drawPolicy(random: Random): Policy {
     waitMs: random.pick([300, 3_000, 10_000]),
     bodyTimeoutMs: random.pick([1_000, 10_000]),
     maxWaiting: random.pick([16, 2_048]),
+    maxHeldBytes: random.pick([MANY_BODIES, 512 * MANY_BODIES]),
     ...random.chance(0.2) && { clientLimit: { perSecond } },
     ...random.chance(0.2) && { addressLimit: { perSecond } },
   };

@@ -3,7 +3,8 @@
  * @module
  */
 import type { ClientHabits } from "../clients/habits.ts";
-import type { Fault, HostileBehaviour, Plan } from "../plan/plan.ts";
+import type { ReplicaId } from "../../core/messages/ids.ts";
+import { type Fault, faultyReplicas, type HostileBehaviour, type Plan } from "../plan/plan.ts";
 import type { Random } from "../random.ts";
 import { quietPlan } from "./quiet.ts";
 
@@ -43,15 +44,28 @@ const [CALLS, POSTS] = [40, 6];
 
 /** Has the client library and programs that post to `/req` call over HTTP, amid the faults of the plan. */
 export function http(plan: Plan, random: Random): Plan {
-  const habits = (operations: number, bundle: number, own: Partial<ClientHabits>): ClientHabits => {
-    return { pipelining: 1, ...own, operations, bundle, thinkMs: 0.4 * HTTP_MS * bundle / operations };
+  const [own] = plan.signedClients;
+  const habits = (operations: number, bundle: number): ClientHabits => {
+    return { ...own!, operations, bundle, thinkMs: 0.4 * HTTP_MS * bundle / operations };
   };
-  const signedClients = plan.signedClients.slice(0, 4).map((own) => habits(CALLS, random.pick([1, 4, 8]), own));
+  const liar = random.int(0, plan.replicas - 1) as ReplicaId;
   return {
     ...plan,
+    // If nobody else is faulty, somebody lies to them.
+    ...plan.replicas > 3 && faultyReplicas(plan).length === 0 && {
+      faults: [...plan.faults, {
+        kind: "byzantine",
+        replica: liar,
+        behaviours: ["lying-to-clients"],
+        seed: random.seed(),
+      }],
+      isCalm: false,
+    },
     durationMs: HTTP_MS,
-    signedClients,
-    unsignedClients: [1, 2, 3].map(() => habits(POSTS, 1, {})),
-    http: { seed: random.seed(), clients: random.int(1, 3), guests: 2, trouble: random.pick([0, 0.02, 0.1]) },
+    signedClients: [1, 2, 3].map(() => habits(CALLS, random.pick([1, 4, 8]))),
+    limits: { ...plan.limits, sessionWindow: random.pick([8, 64]), sessionIdleMs: 600_000 },
+    demands: random.chance(0.3) ? ["room"] : [],
+    unsignedClients: [1, 2, 3].map(() => habits(POSTS, 1)),
+    http: { seed: random.seed(), clients: random.int(2, 3), guests: 2, trouble: random.pick([0, 0.02, 0.1]) },
   };
 }

@@ -8,6 +8,7 @@ import { DETAILS } from "./details.ts";
 import { EPOCHS } from "./epochs.ts";
 import { EXECUTION } from "./execution.ts";
 import { GATE } from "./gate.ts";
+import { HTTP } from "./http.ts";
 import { NODE } from "./node.ts";
 import { QUORUMS } from "./quorums.ts";
 import { RECOVERY } from "./recovery.ts";
@@ -30,4 +31,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...ROOM,
   ...RECOVERY,
   ...EPOCHS,
+  ...HTTP,
 ];

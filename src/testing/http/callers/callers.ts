@@ -4,6 +4,7 @@
  */
 import type { ClientOptions } from "../../clients/signed_client.ts";
 import type { HttpPlan } from "../../plan/plan.ts";
+import { Random } from "../../random.ts";
 import type { World } from "../../world/world.ts";
 import { Beliefs } from "./beliefs.ts";
 import { ClientCaller } from "./client_caller.ts";
@@ -11,21 +12,31 @@ import { GuestCaller, type GuestCallerOptions } from "./guest_caller.ts";
 import type { Caller, HttpCallers } from "../parts.ts";
 import type { SimulatedWeb } from "../web.ts";
 
+/** How often an answer is followed by somebody's read. */
+const PEEKS = 0.4;
+
 /** All of them. */
 export class Callers implements HttpCallers {
   readonly #world: World;
   readonly #plan: HttpPlan;
+  readonly #random: Random;
   readonly #beliefs: Beliefs;
+  readonly #clients: ClientCaller[] = [];
   #addresses = 0;
 
   constructor(world: World, plan: HttpPlan) {
     this.#world = world;
     this.#plan = plan;
-    this.#beliefs = new Beliefs({ executions: world.checker.executions, report: world.report });
+    this.#random = new Random(plan.seed ^ 0x9ee4);
+    this.#beliefs = new Beliefs(world);
   }
 
   client(index: number, options: ClientOptions): Caller | null {
-    return index < this.#plan.clients ? new ClientCaller({ ...options, ...this.#shared }) : null;
+    if (index >= this.#plan.clients) return null;
+    const onAnswered = () => this.#onAnswered(caller);
+    const caller: ClientCaller = new ClientCaller({ ...options, ...this.#shared, onAnswered });
+    this.#clients.push(caller);
+    return caller;
   }
 
   guest(index: number, options: ClientOptions, gateways: GuestCallerOptions["gateways"]): Caller | null {
@@ -37,7 +48,15 @@ export class Callers implements HttpCallers {
   }
 
   async check(): Promise<void> {
-    await this.#beliefs.check(this.#world.genesis);
+    const { report } = this.#world;
+    for (const { unrest } of this.#clients) if (unrest !== null) return report("bounds", unrest);
+    await this.#beliefs.check();
+  }
+
+  /** Somebody else reads in the same moment. */
+  #onAnswered(by: ClientCaller): void {
+    const others = this.#clients.filter((other) => other !== by && !other.isDone);
+    if (others.length > 0 && this.#random.chance(PEEKS)) this.#random.pick(others).peek();
   }
 
   get #web(): SimulatedWeb {

@@ -13,7 +13,7 @@ import {
   TimeoutError,
 } from "../../../client/errors.ts";
 import type { Receipt } from "../../../client/proofs/proven.ts";
-import type { Digest } from "../../../core/messages/ids.ts";
+import type { Digest, Millis } from "../../../core/messages/ids.ts";
 import { decodeFrame } from "../../../wire/mod.ts";
 import type { Invocation } from "../../clients/history.ts";
 import type { ClientOptions } from "../../clients/signed_client.ts";
@@ -27,12 +27,16 @@ import type { Caller } from "../parts.ts";
 export interface ClientCallerOptions extends ClientOptions {
   readonly fetch: typeof globalThis.fetch;
   readonly beliefs: Beliefs;
+  /** Called when it has an answer: whoever reads now must see what led to it. */
+  readonly onAnswered: () => void;
 }
 
 /** The part of the calls that their caller gives up, and when, ms. */
 const [GIVEN_UP, GIVEN_UP_MS] = [0.03, 2_000];
 /** Clocks of callers are wrong by at most this, ms. */
 const SKEW_MS = 3_600_000;
+/** No operation of a workload is longer. */
+const OPERATION_BYTES = 1_024;
 /** The largest integer that the client asks for. */
 const RANDOM = 2 ** 52;
 
@@ -41,10 +45,13 @@ export class ClientCaller implements Caller {
   readonly #options: ClientCallerOptions;
   readonly #client: Client;
   readonly #id: string;
+  readonly #timer: CountingTimer;
   readonly #thinkTime: ThinkTime;
   /** Operations that were asked, but for those that must be asked again. */
   #asked = 0;
   #open = 0;
+  /** Calls that are open at once at most. */
+  readonly #most: number;
   #isHurried = false;
 
   constructor(options: ClientCallerOptions) {
@@ -54,18 +61,20 @@ export class ClientCaller implements Caller {
     const { privateKey, publicKey } = crypto.keyPair(`client ${name}`);
     this.#id = publicKey;
     const numbers = random.fork();
-    const most = habits.pipelining * habits.bundle;
+    const most = this.#most = habits.pipelining * habits.bundle + 1;
+    this.#timer = new CountingTimer(engine, { skewMs: random.int(-SKEW_MS, SKEW_MS), alarmMs: 0 });
     this.#client = new Client({
       cluster: { genesis, urls: epoch.urls },
       keyPair: { privateKey },
       fetch,
-      timer: new SimulatedTimer(engine, { skewMs: random.int(-SKEW_MS, SKEW_MS), alarmMs: 0 }),
+      timer: this.#timer,
       random: () => 1 + Math.floor(numbers.next() * RANDOM),
       digestReplies: random.chance(0.3),
       timeoutMs: random.pick([5_000, 30_000]),
       maxInFlight: random.pick([1, 2, 4]),
       // Exactly what it needs: a place that is not given back is missed.
       maxWaitingOperations: most,
+      maxWaitingBytes: most * OPERATION_BYTES,
       observer: {
         onRequest: ({ digest }) => {
           checker.requests.made(digest);
@@ -86,6 +95,16 @@ export class ClientCaller implements Caller {
   hurry(): void {
     this.#isHurried = true;
     this.#thinkTime.hurry();
+  }
+
+  /** Reads at once, whatever its habits are. */
+  peek(): void {
+    if (this.#options.workload.query && this.#open < this.#most) void this.#call(true);
+  }
+
+  get unrest(): string | null {
+    const { alarms } = this.#timer;
+    return alarms === 0 ? null : `${this.#options.name} has all its answers, and its client has ${alarms} alarms set`;
   }
 
   #think(): void {
@@ -152,13 +171,18 @@ export class ClientCaller implements Caller {
     else if (error instanceof RequestDeniedError) report("service", what);
     else if (error instanceof RefusedError && error.refusal !== "too-many-clients") report("service", what);
     else if (isQuery && error instanceof TimeoutError && error.effect !== "none") report("answers", what);
-    else if (error.effect === "none") history.withdraw(invocation);
+    else if (error.effect === "none") {
+      // It was not executed, and never will be.
+      history.invocations.splice(history.invocations.indexOf(invocation), 1);
+    }
     return false;
   }
 
   #note(invocation: Invocation, outcome: string): void {
-    invocation.answeredAt = this.#options.world.engine.now;
+    const { world: { engine }, onAnswered } = this.#options;
+    invocation.answeredAt = engine.now;
     invocation.outcome = outcome;
+    onAnswered();
   }
 
   #believe(
@@ -171,6 +195,28 @@ export class ClientCaller implements Caller {
     beliefs.add({ name, client: this.#id, operation: invocation.operation, ...believed });
     const { message } = decodeFrame(receipt.replies[0]!).signed;
     if (message.kind === "reply") checker.told(message.request as Digest, [...message.results]);
+  }
+}
+
+/** Counts the alarms that are set. */
+class CountingTimer extends SimulatedTimer {
+  alarms = 0;
+
+  override schedule(at: Millis, fire: () => void): () => void {
+    this.alarms++;
+    let isOver = false;
+    const over = () => {
+      if (!isOver) this.alarms--;
+      isOver = true;
+    };
+    const cancel = super.schedule(at, () => {
+      over();
+      fire();
+    });
+    return () => {
+      over();
+      cancel();
+    };
   }
 }
 

@@ -7,6 +7,7 @@ import { weakQuorum } from "../../../core/messages/quorum.ts";
 import type { ReplicaId } from "../../../core/messages/ids.ts";
 import { fromUtf8 } from "../../../wire/mod.ts";
 import type { Invocation } from "../../clients/history.ts";
+import { ANY_TIME } from "../../clients/known_requests.ts";
 import type { ClientOptions } from "../../clients/signed_client.ts";
 import { ThinkTime } from "../../clients/think_time.ts";
 import { shown } from "../../world/observed_core.ts";
@@ -71,8 +72,7 @@ export class GuestCaller implements Caller {
     const timestamp = this.#counts ? ++this.#timestamp : undefined;
     this.#asked++;
     this.#isWaiting = true;
-    if (timestamp === undefined) checker.requests.askedAtAnyTime(name, operation);
-    else checker.requests.asked(name, timestamp, operation);
+    checker.requests.asked(name, timestamp ?? ANY_TIME, operation);
     trace.line(name, () => `posts t=${timestamp ?? "?"}: ${shown(operation)}`);
     const invocation = history.invoke(name, operation, engine.now);
     const body = JSON.stringify({

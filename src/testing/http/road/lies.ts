@@ -3,6 +3,9 @@
  * without an end.
  * @module
  */
+import { replicaId } from "../../../core/messages/ids.ts";
+import type { Reply } from "../../../core/messages/messages.ts";
+import { decodeFrame, encodeFrame, encodeMessage } from "../../../wire/mod.ts";
 import type { FaultInjector } from "../../adversary/fault_injector.ts";
 import type { Coverage } from "../../coverage.ts";
 import type { Random } from "../../random.ts";
@@ -13,6 +16,8 @@ export interface Liar {
   readonly asked: Uint8Array | null;
   readonly random: Random;
   readonly liar: FaultInjector | undefined;
+  /** It answers in the names of others only: who lies otherwise is soon not asked any more. */
+  readonly isImpostor: boolean;
   /** Its earlier answers. */
   readonly memory: Uint8Array[];
   readonly coverage: Coverage;
@@ -20,6 +25,8 @@ export interface Liar {
 
 /** The part of its answers that are no answers at all. */
 const JUNK = 0.2;
+/** The part of its answers that it gives in the name of another replica. */
+const IN_ANOTHERS_NAME = 0.15;
 /** Earlier answers that it keeps. */
 const MEMORY = 20;
 const CBOR = { "content-type": "application/cbor" };
@@ -54,8 +61,8 @@ const JUNKS: Readonly<Record<string, Junk>> = {
 
 /** What it answers instead of the truth; `null`: nothing. */
 export async function lied(honest: Response, liar: Liar): Promise<Response | null> {
-  const { path, asked, random, memory, coverage } = liar;
-  if (random.chance(JUNK)) {
+  const { path, asked, random, isImpostor, memory, coverage } = liar;
+  if (!isImpostor && random.chance(JUNK)) {
     const kind = random.pick(Object.keys(JUNKS));
     coverage.count("http lie", kind);
     void honest.body?.cancel();
@@ -73,8 +80,13 @@ export async function lied(honest: Response, liar: Liar): Promise<Response | nul
   return other && new Response(other as Uint8Array<ArrayBuffer>, { headers });
 }
 
-function tampered({ liar, random, coverage }: Liar, frame: Uint8Array, asked: Uint8Array): Uint8Array | null {
+function tampered(
+  { liar, random, isImpostor, coverage }: Liar,
+  frame: Uint8Array,
+  asked: Uint8Array,
+): Uint8Array | null {
   try {
+    if (random.chance(isImpostor ? 1 : IN_ANOTHERS_NAME)) return inAnothersName(frame, random, coverage);
     return liar ? liar.reply(frame, asked) : frame;
   } catch {
     // A reply without its results.
@@ -82,6 +94,15 @@ function tampered({ liar, random, coverage }: Liar, frame: Uint8Array, asked: Ui
     const at = random.int(0, frame.length - 1);
     return frame.map((byte, i) => i === at ? byte ^ 1 << random.int(0, 7) : byte);
   }
+}
+
+/** The answer that the other one would give, with a signature of its own. */
+function inAnothersName(frame: Uint8Array, random: Random, coverage: Coverage): Uint8Array {
+  const { message, signature } = decodeFrame(frame).signed;
+  const { replica } = message as Reply;
+  const lie = { ...message as Reply, replica: replicaId((replica + random.int(1, 3)) % 4) };
+  coverage.count("http lie", "in another's name");
+  return encodeFrame({ message: lie, bytes: encodeMessage(lie), signature });
 }
 
 function cbor(bytes: Uint8Array): Response {

@@ -22,6 +22,8 @@ export interface RoadOptions {
   readonly sites: ReadonlyMap<Station, Site>;
   /** The part of the requests and answers that something happens to. */
   readonly trouble: number;
+  /** The part of the answers instead of which the site's last one to the same caller comes, as from a proxy that mixes them up. */
+  readonly crossing: number;
 }
 
 /** A request as it leaves its caller. */
@@ -49,12 +51,16 @@ export class Road {
   readonly #options: RoadOptions;
   /** While there are faults. */
   #trouble: number;
+  #crossing: number;
+  /** The last answer of each site to each caller, by route. */
+  readonly #last = new Map<string, Uint8Array<ArrayBuffer>>();
   /** Requests without an end so far. */
   #open = 0;
 
   constructor(options: RoadOptions) {
     this.#options = options;
     this.#trouble = options.trouble;
+    this.#crossing = options.crossing;
   }
 
   /** Requests that are under way, or whose answers are being read. */
@@ -64,7 +70,7 @@ export class Road {
 
   /** The faults are over. */
   heal(): void {
-    this.#trouble = 0;
+    this.#trouble = this.#crossing = 0;
   }
 
   /** The `fetch` of a caller at this address. */
@@ -129,14 +135,22 @@ export class Road {
       throw new TypeError("refused");
     }
     const { url, method, headers, body, address } = asked;
-    const { hosted: { isFaulty, life }, random: own, memory } = site;
+    const { hosted: { isFaulty, life }, random: own, isImpostor, memory } = site;
     const seen = new Headers(headers);
     seen.set("host", url.host);
     if (body && random.chance(0.9)) seen.set("content-length", String(body.length));
     const request = new Request(url, { method, headers: seen, ...body && { body: body.slice() } });
     const honest = await site.answer(request, address);
     const response = isFaulty
-      ? await lied(honest, { asked: body, path: url.pathname, random: own, liar: life.faultInjector, memory, coverage })
+      ? await lied(honest, {
+        asked: body,
+        path: url.pathname,
+        random: own,
+        liar: life.faultInjector,
+        isImpostor,
+        memory,
+        coverage,
+      })
       : honest;
     coverage.count("http", `${url.pathname} ${response?.status ?? "nothing"}`);
     return response && await this.#carried(response, site, asked);
@@ -158,7 +172,10 @@ export class Road {
     if (isStream(url, status)) {
       return new Response(pieces(response.body, { ...this.#options, site, signal: asked.signal }), { status, headers });
     }
-    const body = new Uint8Array(await site.unlessEnded(response.arrayBuffer()));
+    const own = new Uint8Array(await site.unlessEnded(response.arrayBuffer()));
+    const body = status === 200 && url.pathname !== "/req"
+      ? this.#crossed(own, `${asked.address} ${url.origin}${url.pathname}`)
+      : own;
     const whole = new Headers(headers);
     if (random.chance(0.8)) whole.set("content-length", String(body.length));
     if (trouble !== "cut" && trouble !== "slow" && trouble !== "still") {
@@ -185,6 +202,14 @@ export class Road {
         });
       },
     });
+  }
+
+  #crossed(body: Uint8Array<ArrayBuffer>, key: string): Uint8Array<ArrayBuffer> {
+    const last = this.#last.get(key) ?? body;
+    this.#last.set(key, body);
+    if (!this.#options.random.chance(this.#crossing)) return body;
+    this.#options.coverage.count("http trouble", "crossed");
+    return last;
   }
 
   #lateMs(): number {

@@ -32,6 +32,8 @@ export class Site {
   readonly hosted: HostedReplica;
   /** Decides on its lies. */
   readonly random: Random;
+  /** How it lies. */
+  readonly isImpostor: boolean;
   /** Earlier answers of a liar. */
   readonly memory: Uint8Array[] = [];
   readonly #app: ReplicaApp;
@@ -43,6 +45,7 @@ export class Site {
     this.hosted = hosted;
     this.#timer = new SimulatedTimer(engine, hosted.clock);
     this.random = hosted.random.fork();
+    this.isImpostor = this.random.chance(0.3);
     this.#ended.promise.catch(() => {});
     this.#app = createApp(hosted.node, {
       ...policy,
