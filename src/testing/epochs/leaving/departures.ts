@@ -59,9 +59,9 @@ export class Departures {
     const known = all[present.number];
     if (known?.epoch.context !== present.context) return `says that there is another epoch ${present.number}`;
     if (JSON.stringify(known.epoch.urls) !== JSON.stringify(present.urls)) return "says that the members are elsewhere";
-    const left = leftBy(machine, all);
+    // It may be a member again in an epoch of which it does not know yet.
+    const left = leftBy(machine, all.slice(0, present.number + 1));
     if (left === null) return "was never removed";
-    if (present.number < left.epoch.number) return "does not know of its removal";
     // Of a quorum f may lie.
     const [inside, needed] = [this.#epochs.inside(left.epoch.number), weakQuorum(left.genesis.replicas.length)];
     return inside >= needed
