@@ -32,9 +32,9 @@ const WORDS: { readonly [name in Invariant]: string } = {
   "calm": "a view changed although nothing was wrong",
   "no-halt": "a correct replica halted",
   "service": "a correct client was refused",
-  "answers": "a caller believes what is not true",
+  "answers": "a caller believes a lie",
   "no-exception": "something threw where nothing may",
-  "epochs": "members changed without the agreement of those before, or not when they had to",
+  "epochs": "members changed without the agreement of those before, or too late",
   "machine": "the state machine does not keep its contract",
 };
 
