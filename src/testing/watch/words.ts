@@ -34,7 +34,7 @@ const WORDS: { readonly [name in Invariant]: string } = {
   "service": "a correct client was refused",
   "answers": "a caller believes a lie",
   "no-exception": "something threw where nothing may",
-  "epochs": "members changed without the agreement of those before, or too late",
+  "epochs": "members changed without agreement, or too late",
   "machine": "the state machine does not keep its contract",
 };
 
