@@ -366,6 +366,33 @@ Deno.test("a new member asks nobody for the root of its state, nor for the page 
   await cluster.close();
 });
 
+Deno.test("a member that was removed, away, and added again takes part again, although its store knows of a later epoch than its removal", async () => {
+  const cluster = await new Members().openAll();
+  const departed: string[] = [];
+  await cluster.open("Eagle");
+  const rest = [...FOUR.slice(1), "Eagle"];
+  const configure = async (epoch: number, names: readonly string[], checkpointInterval: number) => {
+    const change = { replicas: names.map(memberOf), urls: urlsOf(names), checkpointInterval };
+    const operation = await cluster.operation(cluster.member("Ball").epoch, change);
+    assert((await cluster.vouch("Ball", "admin", epoch, operation)).startsWith("ok"));
+  };
+  await configure(1, rest, 8);
+  await cluster.reached(1, [...FOUR, "Eagle"]);
+  await configure(2, rest, 16);
+  await cluster.reached(2, [...FOUR, "Eagle"]);
+  await cluster.crash("Apple");
+  await configure(3, [...FOUR.slice(1), "Apple"], 16);
+  await cluster.reached(3, FOUR.slice(1));
+  await cluster.open("Apple", { onDeparted: () => departed.push("Apple") });
+  await until(
+    "it is a member again, or has departed",
+    () => cluster.member("Apple").node !== null || departed.length > 0,
+  );
+  assertEquals(departed, []);
+  assertEquals(cluster.member("Apple").epoch.number, 3);
+  await cluster.close();
+});
+
 Deno.test("a certificate that proves nothing lets no removed member depart", async () => {
   const cluster = await new Members().openAll(FOUR.slice(1));
   const departed: number[] = [];

@@ -6,6 +6,8 @@
  * - Each of a quorum has signed that its store has the state at which their epoch starts. Also an idle cluster gets there.
  * - There is the link after their epoch.
  *
+ * That link may be an old one: the member may have been away, and be one again meanwhile. So it asks once for later links before it goes by one.
+ *
  * In each case at least f + 1 correct members have the state, which they keep until a later one is stable, and of these f
  * can fail. So whoever still lacks the state gets it there.
  * @module
@@ -19,11 +21,16 @@ import { leftIn } from "./place.ts";
 
 /** How often members of the next epoch are asked, ms. */
 const ASK = { minMs: 250, maxMs: 2_000 };
+/** They are waited for at most this long for later links, ms. */
+const LINKS_MS = 5_000;
 
 /** Options of {@linkcode Departure}. */
 export interface DepartureOptions {
   readonly source: MemberSource;
-  readonly self: { readonly epochs: readonly Epoch[] };
+  readonly self: {
+    readonly epochs: readonly Epoch[];
+    follow(links: readonly Uint8Array[], after: number): Promise<boolean>;
+  };
   /** The key of this member. */
   readonly publicKey: string;
   readonly cryptography: ChainCrypto;
@@ -68,12 +75,25 @@ export class Departure {
 
   async #isReplaced(left: Epoch, turn: number, entered: Set<number>): Promise<boolean> {
     const { self } = this.#options;
+    const last = self.epochs.at(-1)!;
     // The link after an epoch has the certificate of its last checkpoint.
-    if (self.epochs.at(-1)!.number > left.number) return true;
+    if (last.number > left.number) return !(await this.#followFrom(last));
     const { replicas } = left.genesis;
     const missing = replicas.map((_, member) => member).filter((member) => !entered.has(member));
     await Promise.all(missing.map(async (member) => await this.#saysEntered(left, member) && entered.add(member)));
     return entered.size >= quorum(replicas.length) || await this.#hasStable(left, turn % replicas.length);
+  }
+
+  /** Asks the members of this epoch for later ones, and follows what they know. Returns whether there are some. */
+  async #followFrom(last: Epoch): Promise<boolean> {
+    const { source, self, delays } = this.#options;
+    const asked = last.genesis.replicas.map(async (_, member) => {
+      try {
+        await self.follow(await source.links(urlOf(last, member), last.number), last.number);
+      } catch { /* it can't be reached */ }
+    });
+    await Promise.race([Promise.all(asked), delays.pass(LINKS_MS)]);
+    return self.epochs.at(-1) !== last;
   }
 
   async #saysEntered(left: Epoch, member: number): Promise<boolean> {

@@ -120,8 +120,6 @@ export class Machine implements Station {
     world.trace.line(this.label, () => "starts");
     this.#tell("stopped", false);
     if (this.#host) world.coverage.count("host", "cold start");
-    // Its operator gives it the links: one that was removed, and knows of no later epoch in which it is a member, stops at once.
-    const { hasDeparted } = this;
     this.hasDeparted = false;
     const life: Life = new Life({
       world,
@@ -135,7 +133,7 @@ export class Machine implements Station {
       key: this.key,
       lacking: new Set(this.#options.lacking?.()),
       faultInjectorIn: (world, seat) => world.epoch.number === 0 ? this.#faultInjector : faultInjectorIn?.(world, seat),
-      chain: this.disk.version === 0 || hasDeparted ? chain?.() ?? [] : [],
+      chain: this.disk.version === 0 ? chain?.() ?? [] : [],
       onSettled: (life, released) => this.#reloads.settled(this, life, released),
       onEpoch: () => this.#show(),
       ...!this.isFaulty && onDeparted && { onDeparted: (present: Epoch) => this.#depart(life, present) },
