@@ -64,6 +64,7 @@ export class Members {
       privateKey: keyOf(name).privateKey,
       stateMachine: () => new KeyValue(),
       start: before ? "resume" : "new",
+      lingerMs: 10,
       transport: (epoch) => ({
         deliver: async (to, frames) => {
           const peer = epoch.genesis.replicas[to]!.name;

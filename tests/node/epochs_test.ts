@@ -303,6 +303,24 @@ Deno.test("a removed member departs once a quorum of the next epoch has a stable
   await cluster.close();
 });
 
+Deno.test("a removed member that nobody needs goes on for a while, and tells who was away where the cluster went", async () => {
+  const cluster = await new Members().openAll();
+  const departed: string[] = [];
+  await cluster.crash("Apple");
+  await cluster.open("Apple", { lingerMs: 3_600_000, onDeparted: () => departed.push("Apple") });
+  for (const name of OTHERS) await cluster.open(name);
+  await cluster.crash("Dog"); // it is away while all are replaced
+  const operation = await cluster.operation(cluster.member("Apple").epoch, replaced);
+  assert((await cluster.vouch("Ball", "admin", 1, operation)).startsWith("ok"));
+  await cluster.reached(1, [...FOUR.slice(0, 3), ...OTHERS]);
+  await until("a quorum has entered", () => OTHERS.every((name) => cluster.member(name).entered() !== null));
+  for (const name of ["Ball", "Candy"]) await cluster.crash(name);
+  await cluster.open("Dog");
+  await cluster.reached(1, ["Dog"]);
+  assertEquals(departed, []);
+  await cluster.close();
+});
+
 Deno.test("in an idle cluster removed members depart once a quorum of the next epoch has the state, and not before", async () => {
   const cluster = new Members();
   const departed: string[] = [];

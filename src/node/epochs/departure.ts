@@ -21,6 +21,11 @@ import { leftIn } from "./place.ts";
 
 /** How often members of the next epoch are asked, ms. */
 const ASK = { minMs: 250, maxMs: 2_000 };
+/**
+ * So long a member that nobody needs goes on: clients and members that were away for a moment learn from it where the cluster went. A client
+ * asks again within ten seconds.
+ */
+const LINGER_MS = 15_000;
 /** They are waited for at most this long for later links, ms. */
 const LINKS_MS = 5_000;
 
@@ -36,6 +41,8 @@ export interface DepartureOptions {
   readonly cryptography: ChainCrypto;
   readonly delays: Delays;
   readonly jitter: Jitter;
+  /** How long it goes on when nobody needs it any more, ms. Default 15,000. */
+  readonly lingerMs?: number | undefined;
   /** Called once when nobody needs this member any more, with the last epoch that it knows. */
   readonly onDeparted: (present: Epoch) => void;
 }
@@ -54,14 +61,18 @@ export class Departure {
     if (this.#isLooking) return;
     this.#isLooking = true;
     try {
-      const { self, delays, jitter, onDeparted } = this.#options;
+      const { self, delays, jitter, lingerMs = LINGER_MS, onDeparted } = this.#options;
       const backoff = new Backoff(jitter, ASK);
       /** Members of the next epoch that have signed that they have its state. */
       const entered = new Map<Epoch, Set<number>>();
       for (let turn = 0, left = this.#left(); left && !delays.isStopped; turn++, left = this.#left()) {
         const known = entered.get(left) ?? new Set();
         entered.set(left, known);
-        if (await this.#isReplaced(left, turn, known) && this.#left()) return onDeparted(self.epochs.at(-1)!);
+        if (await this.#isReplaced(left, turn, known) && this.#left()) {
+          await delays.pass(lingerMs);
+          if (delays.isStopped) return;
+          if (this.#left()) return onDeparted(self.epochs.at(-1)!);
+        }
         await delays.pass(backoff.next());
       }
     } finally {

@@ -44,6 +44,8 @@ export interface ClusterMemberOptions extends Omit<NodeOptions, "self" | "genesi
    * `present`: the last epoch that it knows.
    */
   readonly onDeparted?: (present: Epoch) => void;
+  /** How long it goes on then, so that who was away learns from it where the cluster went, ms. Default 15,000. */
+  readonly lingerMs?: number;
 }
 
 /** What a member has entered. */

@@ -17,7 +17,10 @@ export interface OthersOptions extends Pick<AskingOptions, "publicKey" | "delays
 }
 
 /** The options of the member that concern the others. */
-type MemberOptions = Pick<ClusterMemberOptions, "source" | "join" | "timer" | "seed" | "persistInputs" | "onDeparted">;
+type MemberOptions = Pick<
+  ClusterMemberOptions,
+  "source" | "join" | "timer" | "seed" | "persistInputs" | "onDeparted" | "lingerMs"
+>;
 
 /** The others of one member. */
 export class Others {
@@ -28,7 +31,7 @@ export class Others {
   #hasStarted = false;
 
   constructor(
-    { source, join = [], timer, seed, persistInputs: maySleep = false, onDeparted }: MemberOptions,
+    { source, join = [], timer, seed, persistInputs: maySleep = false, onDeparted, lingerMs }: MemberOptions,
     rest: OthersOptions,
   ) {
     this.#publicKey = rest.publicKey;
@@ -36,7 +39,9 @@ export class Others {
     const jitter = createJitter(seed ?? parseInt(this.#publicKey.slice(0, 8), 16));
     this.#asking = source ? new Asking({ ...rest, source, join, timer, maySleep, jitter }) : null;
     // A host that may sleep is not stopped by its replica.
-    this.#departure = source && onDeparted && !maySleep ? new Departure({ ...rest, source, jitter, onDeparted }) : null;
+    this.#departure = source && onDeparted && !maySleep
+      ? new Departure({ ...rest, source, jitter, onDeparted, lingerMs })
+      : null;
   }
 
   /** Begins to ask, once the member is open. */
