@@ -24,7 +24,7 @@ const NOT_RUN: readonly (readonly [command: RegExp, reason: string])[] = [
     "they run the tests, and this is one",
   ],
   [
-    /^deno task (?:bench|bench:cold|bench:transfer|failover|calm|chaos|attack|mutants)\b/,
+    /^deno task (?:bench|bench:cold|bench:transfer|failover|calm|chaos|rounds|attack|mutants)\b/,
     "they take minutes; tests/e2e, tests/attack and tests/mutants run their parts",
   ],
   [/^deno task simulate\b.*--(?:minutes|runs \d{3,})/, "it takes minutes"],

@@ -17,6 +17,9 @@ export interface FoundCluster {
   readonly cluster: ClusterFile;
 }
 
+/** So much of what was given instead of a cluster file is shown, characters. */
+const MOST_NAMED = 200;
+
 /** The folders that `dev`, `cluster` and `init` write to by default. */
 const USUAL_FOLDERS: readonly string[] = [".pbft", ".pbft/memory", "pbft"];
 /** A longer file is not a cluster file, bytes. */
@@ -49,8 +52,13 @@ export async function findCluster(source: string | undefined): Promise<FoundClus
   return candidates[Math.max(0, answers.indexOf(true))]!;
 }
 
+/** What is no usable path, such as the JSON itself, is no folder; whoever reads it says what is wrong with it. */
 function isFolder(source: string): boolean {
-  return statSync(source, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  try {
+    return statSync(source).isDirectory();
+  } catch {
+    return false;
+  }
 }
 
 /** The clusters of a folder: the one on disk, and the one of `--memory`. */
@@ -85,7 +93,8 @@ export async function readCluster(source: string): Promise<FoundCluster> {
     if (size > MAX_FILE_BYTES) throw new Error(`expected a cluster file, got ${size} bytes`);
     return { source: path, cluster: checked(await readFile(path, "utf8")) };
   } catch (error) {
-    throw new CliError(`${source || '""'}: ${fetchReason(error)}`, EXIT.usage, {
+    const named = source.length > MOST_NAMED ? `${source.slice(0, MOST_NAMED)}…` : source || '""';
+    throw new CliError(`${named}: ${fetchReason(error)}`, EXIT.usage, {
       looked: /^https?:/.test(source) ? undefined : `looked in ${process.cwd()}`,
       next: "pbft init makes a cluster file, pbft dev a cluster on this machine",
     });
