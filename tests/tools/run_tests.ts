@@ -26,7 +26,7 @@ export const LONGEST: readonly string[] = [
   "tests/testing/typed_machine_test.ts",
 ];
 
-const LANES_PER_CORE = 2;
+const LANES_PER_CORE = 1.5;
 const OPTIONS = [
   ...["test", "-A", "--parallel", "--no-check", "--lock=tests/deno.lock"],
   ...["--sanitize-ops", "--sanitize-resources"],
@@ -48,7 +48,7 @@ function exists(path: string): boolean {
 }
 
 async function main(given: readonly string[]): Promise<number> {
-  const lanes = Deno.env.get("DENO_JOBS") ?? String(LANES_PER_CORE * navigator.hardwareConcurrency);
+  const lanes = Deno.env.get("DENO_JOBS") ?? String(Math.ceil(LANES_PER_CORE * navigator.hardwareConcurrency));
   const command = new Deno.Command(Deno.execPath(), {
     args: [...argumentsOf(given)],
     cwd: root,
