@@ -66,4 +66,5 @@ export type { OutboxStatus } from "../node/status.ts";
 export type { Epoch } from "../wire/epochs/mod.ts";
 export type { HostEvent } from "../node/host_event.ts";
 export type { ChangedBatch, ChangeLog } from "../node/watching/change_log.ts";
+export type { Scrubbed } from "../node/repair/scrub.ts";
 export type { MessageListener, MessageSummary, PayloadItem, Seen } from "../node/watching/seen.ts";

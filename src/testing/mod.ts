@@ -13,7 +13,17 @@
  * @module
  */
 export type { MachineChange, Mistake, Reconfiguration, Reconfigurations } from "./plan/reconfigurations.ts";
-export type { Behaviour, Demand, Fault, HostileBehaviour, NetworkFault, Plan, SchemeName, Span } from "./plan/plan.ts";
+export type {
+  Behaviour,
+  Demand,
+  Fault,
+  HostileBehaviour,
+  HttpPlan,
+  NetworkFault,
+  Plan,
+  SchemeName,
+  Span,
+} from "./plan/plan.ts";
 export { type Kind, KINDS } from "./kinds/mod.ts";
 export type { ClientHabits } from "./clients/habits.ts";
 export type { DiskHabits, Stores } from "./hosts/disk.ts";

@@ -41,8 +41,9 @@ export async function reportLines(
     : ` ${quoted(machine.path)}${machine.exportName ? ` --export ${machine.exportName}` : ""}`;
   const { atMs } = violation;
   const at = atMs === null ? "" : `, at ${Math.round(atMs).toLocaleString("en-US")} virtual ms`;
-  // The page has no machine of the user's own, and no cluster whose members change.
-  const isShown = machine === undefined && !drawPlan(seed, simulation).reconfigurations;
+  // The page has no machine of the user's own, no cluster whose members change, and no callers over HTTP.
+  const { reconfigurations, http } = drawPlan(seed, simulation);
+  const isShown = machine === undefined && !reconfigurations && !http;
   const rows: Row[] = [
     ...whatRows(violation),
     ...(machine === undefined ? [["commit", await commit()] as const] : []),

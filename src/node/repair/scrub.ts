@@ -18,23 +18,26 @@ export interface ScrubSchedule {
   readonly bytesPerSecond?: number;
 }
 
-/** Options of {@linkcode startScrubbing}. */
-export interface ScrubOptions extends ScrubSchedule {
+/** What a node gives for scrubbing: what is read of its state, and whom it tells. */
+export interface Scrubbed {
+  /** When passes begin, and their rate. */
   readonly timer: Timer;
-  readonly signal: AbortSignal;
   /** The root of the last checkpoint; `null` before the first one, and while there is no core. */
   readonly root: () => Digest | null;
   /** Makes the reads after it be of the disk, where the store keeps something in memory. */
   readonly dropCache?: (() => Promise<void>) | undefined;
   /** Reads blobs and checks them. */
   readonly read: (digests: readonly Digest[]) => Promise<ReadonlyMap<Digest, Uint8Array>>;
+  /** Called with blobs that are lost or damaged. */
   readonly onDamaged: (digests: readonly Digest[]) => void;
   /** Called after each pass. `damaged`: how many blobs were reported. */
   readonly onPass?: (pass: { readonly blobs: number; readonly bytes: number; readonly damaged: number }) => void;
 }
 
-/** The part of the options that a node gives. */
-export type Scrubbed = Omit<ScrubOptions, keyof ScrubSchedule | "signal">;
+/** Options of {@linkcode startScrubbing}. */
+export interface ScrubOptions extends ScrubSchedule, Scrubbed {
+  readonly signal: AbortSignal;
+}
 
 /** Default time between passes, ms. */
 const EVERY_MS = 3_600_000;

@@ -50,8 +50,7 @@ export class ClientCaller implements Caller {
   /** Operations that were asked, but for those that must be asked again. */
   #asked = 0;
   #open = 0;
-  /** Calls that are open at once at most. */
-  readonly #most: number;
+  #isPeeking = false;
   #isHurried = false;
 
   constructor(options: ClientCallerOptions) {
@@ -61,7 +60,7 @@ export class ClientCaller implements Caller {
     const { privateKey, publicKey } = crypto.keyPair(`client ${name}`);
     this.#id = publicKey;
     const numbers = random.fork();
-    const most = this.#most = habits.pipelining * habits.bundle + 1;
+    const most = habits.pipelining * habits.bundle + 1;
     this.#timer = new CountingTimer(engine, { skewMs: random.int(-SKEW_MS, SKEW_MS), alarmMs: 0 });
     this.#client = new Client({
       cluster: { genesis, urls: epoch.urls },
@@ -97,9 +96,11 @@ export class ClientCaller implements Caller {
     this.#thinkTime.hurry();
   }
 
-  /** Reads at once, whatever its habits are. */
+  /** Reads at once, whatever its habits are, unless such a read is under way: its client has one place more than its habits need. */
   peek(): void {
-    if (this.#options.workload.query && this.#open < this.#most) void this.#call(true);
+    if (!this.#options.workload.query || this.#isPeeking) return;
+    this.#isPeeking = true;
+    void this.#call(true).finally(() => this.#isPeeking = false);
   }
 
   get unrest(): string | null {
