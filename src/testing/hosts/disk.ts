@@ -204,6 +204,7 @@ export class SimulatedStore implements Store {
       simulated: () => disk.version > than ? loaded() : null,
       real: async (store) => {
         if (store.newer) return await store.newer(than);
+        if (store.version && await store.version() <= than) return null;
         const now = await store.load();
         return now.version > than ? now : null;
       },
