@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { exists } from "../../src/cli/files.ts";
 import { root } from "./files.ts";
 
 /** The files that take longest, the longest first: 20 s and more on two cores. */
@@ -34,17 +35,8 @@ const OPTIONS = [
 
 /** The arguments of `deno`. Without a path among the given ones all tests run; the same file is never run twice. */
 export function argumentsOf(given: readonly string[]): readonly string[] {
-  const named = given.some((argument) => argument.startsWith("tests/") || exists(argument));
+  const named = given.some((argument) => argument.startsWith("tests/") || exists(new URL(argument, root).pathname));
   return [...OPTIONS, ...given, ...(named ? [] : [...LONGEST, "."])];
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(new URL(path, root));
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 async function main(given: readonly string[]): Promise<number> {

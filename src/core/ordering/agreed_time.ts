@@ -24,7 +24,8 @@
  *   and by its estimate the time has come ({@linkcode mayFollow}).
  * - A liar can push agreed time ahead of a correct backup with a right clock by at most `maxClockSkewMs` plus credit,
  *   and only once: used credit returns at a thousandth of the pace of time. To push it further, a quorum must have
- *   wrong clocks or lie, or have been started a moment ago beside one correct replica with a wrong clock.
+ *   wrong clocks or lie; or the others have been started, and no batch has shown yet that their clocks are right, while
+ *   one correct replica has a wrong clock.
  *
  * **Progress.** A backup watches the timestamps of its primary's batches. Since the first batch of the view, agreed
  * time must have moved by at least half of the time that has passed here, less `maxClockSkewMs`. A primary that freezes

@@ -6,7 +6,8 @@
  * - Each of a quorum has signed that its store has the state at which their epoch starts. Also an idle cluster gets there.
  * - There is the link after their epoch.
  *
- * That link may be an old one: the member may have been away, and be one again meanwhile. So it asks once for later links before it goes by one.
+ * That link may be an old one: the member may have been away, and be one again meanwhile. So it asks once for later
+ * links before it goes by one. Then it goes on for a while, so that who was away learns from it where the cluster went.
  *
  * In each case at least f + 1 correct members have the state, which they keep until a later one is stable, and of these f
  * can fail. So whoever still lacks the state gets it there.
