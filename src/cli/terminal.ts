@@ -67,9 +67,13 @@ export function createTerminal({ print, isJson = false, isQuiet = false, color =
 }
 
 /** Whether to color: on a terminal, unless `NO_COLOR` is set (https://no-color.org). */
-export function hasColors(choice: ColorChoice, isTerminal: boolean = process.stdout.isTTY === true): boolean {
+export function hasColors(
+  choice: ColorChoice,
+  isTerminal: boolean = process.stdout.isTTY === true,
+  { NO_COLOR, TERM }: Readonly<Record<string, string | undefined>> = process.env,
+): boolean {
   if (choice !== "auto") return choice === "always";
-  return isTerminal && !process.env.NO_COLOR && process.env.TERM !== "dumb";
+  return isTerminal && !NO_COLOR && TERM !== "dumb";
 }
 
 function styleOf(isOn: boolean): Style {

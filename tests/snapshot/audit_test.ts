@@ -1,7 +1,5 @@
 /** Audits: archived batches are executed again and compared with snapshots. */
-import { assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { CliError } from "../../src/cli/cli_error.ts";
-import { main } from "../../src/cli/mod.ts";
+import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { sha256 } from "../../src/crypto/mod.ts";
 import { KeyValue } from "../../src/machines/mod.ts";
 import { storageArchive } from "../../src/snapshot/storage/archive.ts";
@@ -49,6 +47,7 @@ async function past() {
 }
 
 const { storage, options, last } = await past();
+const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 const batches = [...storage.values.keys()].filter((key) => key.startsWith("batches/")).sort();
 
 Deno.test("an audit executes the whole past again, and comes to the root of every snapshot", async () => {
@@ -79,31 +78,28 @@ Deno.test("pbft snapshot audit keeps the state in a temporary file, and leaves n
     for (const [key, value] of storage.values) await backups.put(key, value);
     const urls = Object.fromEntries(NAMES.map((name, i) => [name, `http://127.0.0.1:${i + 1}`]));
     await Deno.writeTextFile(`${folder}/cluster.json`, JSON.stringify({ genesis: options().genesis, urls }));
-    const before = Deno.env.get("TMPDIR");
+    // A process of its own: variables of this one belong to all tests that run beside this test.
     const auditIn = async (temporary: string) => {
-      Deno.env.set("TMPDIR", temporary);
-      const lines: string[] = [];
       const args = ["snapshot", "audit", `${folder}/backups`, "--cluster", `${folder}/cluster.json`, "--quiet"];
-      return [await main(args, (line) => lines.push(line)), ...lines];
+      const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+        args: ["run", "-A", "src/cli/mod.ts", ...args],
+        env: { TMPDIR: temporary },
+        stdin: "null",
+      }).output();
+      return { code, said: text(stdout), error: text(stderr) };
     };
-    try {
-      await Deno.mkdir(`${folder}/tmp`);
-      const said = `executed 1 to ${last.sequence} again; the state is that of 3 snapshots on the way`;
-      assertEquals(await auditIn(`${folder}/tmp`), [0, said]);
-      const key = batches[7]!;
-      await backups.put(key, utf8("x"));
-      await assertRejects(() => auditIn(`${folder}/tmp`), CliError, "batch 8: expected an archived batch");
-      assertEquals([...Deno.readDirSync(`${folder}/tmp`)], []);
-      const error = await assertRejects(
-        () => auditIn(`${folder}/none`),
-        CliError,
-        "the state needs a temporary file in",
-      );
-      assertMatch(error.lines.next!, /TMPDIR/);
-    } finally {
-      if (before === undefined) Deno.env.delete("TMPDIR");
-      else Deno.env.set("TMPDIR", before);
-    }
+    await Deno.mkdir(`${folder}/tmp`);
+    const said = `executed 1 to ${last.sequence} again; the state is that of 3 snapshots on the way\n`;
+    assertEquals(await auditIn(`${folder}/tmp`), { code: 0, said, error: "" });
+    await backups.put(batches[7]!, utf8("x"));
+    const damaged = await auditIn(`${folder}/tmp`);
+    assertEquals(damaged.code !== 0, true);
+    assertStringIncludes(damaged.error, "batch 8: expected an archived batch");
+    assertEquals([...Deno.readDirSync(`${folder}/tmp`)], []);
+    const homeless = await auditIn(`${folder}/none`);
+    assertEquals(homeless.code !== 0, true);
+    assertStringIncludes(homeless.error, "the state needs a temporary file in");
+    assertMatch(homeless.error, /TMPDIR/);
   });
 });
 
