@@ -27,14 +27,22 @@ const kept = inFile("src/cli/members/kept_chain.ts");
 const retired = inFile("src/core/sealing/retired_blobs.ts");
 const transfer = inFile("src/core/checkpoints/state_transfer.ts");
 const time = inFile("src/core/ordering/agreed_time.ts");
+const change = inFile("src/core/views/view_change.ts");
 const verdict = inFile("src/cli/check/verdict.ts");
 
 const EPOCHS = ["tests/snapshot/epochs_test.ts"];
 const TIME = ["tests/core/agreed_time_test.ts"];
+const HELD_BACK = ["tests/core/held_back_votes_test.ts", "tests/paper/view_changes_test.ts"];
 const ORIGIN = ["tests/snapshot/origin_test.ts"];
 
 /** All of them. */
 export const PROOFS: readonly ProofMutant[] = [
+  {
+    name: "nothing-held-back",
+    why: "everybody votes anew for all numbers that the new view takes over, also for those that all have executed",
+    edits: [change("(sequence <= state.lastExecuted && slot.committed !== null && !isAwaited(slot))", "false")],
+    tests: HELD_BACK,
+  },
   {
     name: "snapshot-by-the-keys-of-epoch-0",
     why: "a snapshot of a later epoch is verified with the members of the genesis",

@@ -195,7 +195,7 @@ Deno.test("§4.4: a null request goes through the protocol like others, and exec
   assertEquals([stages(ready), ready.replies, bench.log], [["committed", "executed"], [], []]);
 });
 
-Deno.test("§4.4: what was executed before is agreed on again and not executed again", () => {
+Deno.test("§4.4, deviation: what was executed before is agreed on again once another replica votes, and not executed again", () => {
   const bench = new Bench(1);
   bench.execute(1, opening);
   const { digest } = batch(opening);
@@ -205,9 +205,23 @@ Deno.test("§4.4: what was executed before is agreed on again and not executed a
     1,
     digest,
   ]]);
+  assertEquals([find(ready, "commit"), stages(ready)], [undefined, []]);
   const again = [2, 3].map((i) => bench.take(prepare(i, { v: 1, n: 1, digest })));
-  assertEquals([...again.map(stages), Number(bench.status.lastExecuted)], [[], ["prepared"], 1]);
-  assertExists(find(ready, "commit"));
+  assertEquals([...again.map(stages), Number(bench.status.lastExecuted)], [["pre-prepared"], ["prepared"], 1]);
+  assertExists(find(again[0]!, "commit"));
+});
+
+Deno.test("§4.4, deviation: a prepare that came before the new-view is another replica's vote too", () => {
+  const bench = new Bench(2);
+  bench.execute(1, opening);
+  const { digest } = batch(opening);
+  bench.take(commit(1, { n: 1, digest }));
+  assertEquals(Number(bench.status.lastExecuted), 1);
+  for (const i of [0, 3]) bench.take(viewChange(i, 1));
+  bench.take(prepare(3, { v: 1, n: 1, digest }));
+  const views = [0, 1, 3].map((i) => viewChange(i, 1, [prepared({ n: 1, digest })]));
+  const ready = bench.take(newView(views, [[1, digest]]));
+  assertExists(find(ready, "prepare"));
 });
 
 /** What a view-change may not be. */

@@ -184,7 +184,18 @@ export function onPrepare(step: Step, prepare: Verified<Signed<Prepare>>): void 
   const refused = vote(step, slot.prepares, prepare);
   if (refused) return discard(refused);
   if (step.state.early.has(sequence) && mayFollow(step, slot)) acceptWaiting(step, slot);
+  if (isHeldBack(slot) && isAwaited(slot)) acceptWaiting(step, slot);
   checkPrepared(step, slot);
+}
+
+/** Whether this replica knows the decision of a number that its view has taken over, and has not voted for it again. */
+function isHeldBack({ waiting, committed }: Slot): boolean {
+  return waiting !== null && waiting.carried && waiting.prePrepare.message.digest === committed;
+}
+
+/** Whether somebody has voted for the pre-prepare that waits. */
+export function isAwaited({ waiting, prepares }: Slot): boolean {
+  return [...prepares.values()].some(({ message }) => message.view === waiting?.prePrepare.message.view);
 }
 
 /** A commit arrives, possibly before the other messages, or of another view. */

@@ -7,8 +7,8 @@
  * digest neither enters it nor changes what follows from it.
  *
  * A vote that differs is never surplus, whatever has been decided: together with another vote of its sender it may be
- * evidence. Neither is a vote of another view: after a view change the same number is agreed on again, and needs a new
- * quorum.
+ * evidence. Neither is a vote of another view: after a view change the same number may be agreed on again, and
+ * needs a new quorum.
  * @module
  */
 import type { Commit, Prepare } from "../messages/messages.ts";

@@ -11,7 +11,7 @@ import { forgetSuspicions, isRecent, mayMoveTo } from "./leaving.ts";
 import type { NewView, PrePrepare, Signed, Suspicion, Verified, ViewChange } from "../messages/messages.ts";
 import { computeNewView, isValidNewView, isValidViewChange } from "./new_view.ts";
 import { executeCommitted } from "../ordering/execution.ts";
-import { acceptWaiting, nullBatch, propose } from "../ordering/normal_case.ts";
+import { acceptWaiting, isAwaited, nullBatch, propose } from "../ordering/normal_case.ts";
 import { relay } from "../ordering/requests.ts";
 import { doubleTimeout, leavingMs } from "./view_timeout.ts";
 import { startTransfer } from "../checkpoints/state_transfer.ts";
@@ -19,6 +19,7 @@ import { lowWatermarkOf, type StableCertificate } from "../messages/certificates
 import { compareNewView, compareViewChange } from "../upkeep/contradictions.ts";
 import type { Step } from "../step.ts";
 import { awaitFilling } from "../recovery/log_filling.ts";
+import { sendStatus } from "../upkeep/own_status.ts";
 import { resetStatusPace } from "../upkeep/timers.ts";
 
 /**
@@ -198,12 +199,23 @@ function enterView(
   else onStable(step, stable as StableCertificate);
   if (step.hasEndedTransfer) executeCommitted(step);
   carryOver(step);
+  if (step.isPrimary && state.lastExecuted < state.lastProposed) sendStatus(step);
   for (const entry of state.pending.entries()) if (!step.isPrimary) relay(step, entry, step.primary);
   awaitFilling(step);
   propose(step);
 }
 
-/** Takes over O: every number in it is agreed on again, even if it was executed. Nothing is executed twice. */
+/**
+ * Takes over O: its numbers are agreed on again, and nothing is executed twice.
+ *
+ * Deviation: §4.4 has every replica vote for each of them. A window has hundreds of numbers, most of which everybody has executed, and
+ * until all these votes are written, signed and verified no new request gets its turn. So a replica that has executed a
+ * number holds its vote back until it sees the prepare of another replica, which may lack the number
+ * ({@linkcode isAwaited}). Whoever lacks it and is no primary sends that prepare, and then all correct replicas vote, as in
+ * the paper. The primary sends no prepares, so it shows by its status what it lacks, and is sent the decisions. Nothing depends on the
+ * votes that stay away: of a number that was executed anywhere a quorum has committed, so every later V has a certificate of its
+ * batch, from the view in which it was decided or a later one.
+ */
 export function carryOver(step: Step): void {
   const { state } = step;
   if (!state.newView) return;
@@ -230,7 +242,8 @@ export function carryOver(step: Step): void {
     slot.waiting = { prePrepare, batch, carried: true };
     // This replica does not vote for a digest that another decision has overruled. The pre-prepare stays in `waiting`,
     // so that its primary is still held to it.
-    if (!isOverruled) acceptWaiting(step, slot);
+    if (isOverruled || (sequence <= state.lastExecuted && slot.committed !== null && !isAwaited(slot))) continue;
+    acceptWaiting(step, slot);
   }
   state.lastProposed = highest as SequenceNumber;
 }

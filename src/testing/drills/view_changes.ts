@@ -63,9 +63,19 @@ export function startsAView(context: DrillContext): void {
   context.demand("liveness", said.length > 0, () => {
     return `has a quorum of view-changes for ${view}, whose primary it is, and sends no new-view`;
   });
+  const { lastExecuted } = copy.status;
+  const isLacking = said.some(({ signed }) =>
+    (signed.message.prePrepares.at(-1)?.message.sequence ?? 0) > lastExecuted
+  );
+  context.demand("liveness", !isLacking || ofKind(heard, "status").some(({ to }) => to === "all"), () => {
+    return `starts view ${view} with numbers that it lacks, and does not show it: nobody may vote for them again`;
+  });
 }
 
-/** It is a backup, and many new-views arrive, of which one is valid. It enters the view with that, and votes for all that it orders. */
+/**
+ * It is a backup, and many new-views arrive, of which one is valid. It enters the view with that, and votes for all that it orders: for
+ * what it has executed once another backup does.
+ */
 export function entersAView(context: DrillContext): void {
   context.needs(context.isWhole && context.room > 0);
   const { copy, peers, random } = context;
@@ -81,6 +91,17 @@ export function entersAView(context: DrillContext): void {
     if (copy.status.active && copy.status.view > before) return;
   }
   const newView = peers.newView(view, viewChanges);
+  const another = random.pick(copy.others.filter((id) => id !== newView.replica));
+  const voteOfAnother = () => {
+    for (const { message: { sequence, digest } } of newView.prePrepares) {
+      if (copy.decided.has(sequence)) {
+        copy.take({ kind: "prepare", prepare: peers.prepare({ view, sequence, digest }, another) });
+      }
+    }
+  };
+  // Its vote may overtake the new-view.
+  const isEarly = random.chance(0.3);
+  if (isEarly) voteOfAnother();
   const { statusIntervalMs } = context.world.settings;
   // Each peer that it asks may still be answering something. Then it asks later, for as long as it needs the body.
   const isFetching = (copy.buffers?.wantedBodies ?? 0) > 0;
@@ -102,6 +123,7 @@ export function entersAView(context: DrillContext): void {
       );
       copy.take(context.body(batch));
     }
+    if (!isEarly) voteOfAnother();
   });
   const said = (kind: "prepare" | "commit") =>
     new Set([...ofKind(entered, kind), ...ofKind(later, kind)].map(({ signed }) => signed.message.sequence));

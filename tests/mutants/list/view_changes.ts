@@ -260,6 +260,24 @@ export const VIEW_CHANGES: readonly Mutant[] = [
     breaks: ["liveness"],
   },
   {
+    name: "held-back-for-ever",
+    why: "who has executed a number that the new view takes over does not vote for it when another replica does",
+    edits: [normal("  if (isHeldBack(slot) && isAwaited(slot)) acceptWaiting(step, slot);\n", "")],
+    breaks: ["liveness"],
+  },
+  {
+    name: "early-prepare-not-noticed",
+    why: "a prepare that came before the new-view does not make who has executed its number vote",
+    edits: [change("slot.committed !== null && !isAwaited(slot))) continue;", "slot.committed !== null)) continue;")],
+    breaks: ["liveness"],
+  },
+  {
+    name: "new-primary-keeps-quiet",
+    why: "a primary that starts its view does not show that it lacks numbers which the view takes over",
+    edits: [change("  if (step.isPrimary && state.lastExecuted < state.lastProposed) sendStatus(step);\n", "")],
+    breaks: ["liveness"],
+  },
+  {
     name: "former-bodies-dropped",
     why:
       "the body of a batch goes when another is accepted at its number: a certificate that a liar kept back stops the cluster for good",
