@@ -8,6 +8,7 @@ import {
   nameViolations,
   newerViolations,
   portabilityViolations,
+  sharingViolations,
 } from "./tools/architecture.ts";
 
 /** Files over the limit, and why one idea needs so much room. */
@@ -23,12 +24,15 @@ const mostLines = 300;
 const largeFolders: Record<string, string> = {};
 const mostFiles = 12;
 
-const published = new Map(
-  ["mod.ts", ...filesUnder("src", ".ts")].flatMap((path) => {
+const published = textsOf(["mod.ts", ...filesUnder("src", ".ts")]);
+const tests = textsOf(filesUnder("tests", ".ts"));
+
+function textsOf(paths: readonly string[]): Map<string, string> {
+  return new Map(paths.flatMap((path) => {
     const text = textOf(path);
     return text === undefined ? [] : [[path, text] as const];
-  }),
-);
+  }));
+}
 
 Deno.test("the published code is found", () => assertGreater(published.size, 7));
 Deno.test("imports point down only, and to nothing but the packages of their folder", () => {
@@ -44,6 +48,22 @@ Deno.test("nothing is used that Node 20.16 does not have, but where it is asked 
 });
 Deno.test("what a client imports runs in browsers: no node: and no Deno", () => {
   assertEquals(portabilityViolations(published), []);
+});
+Deno.test("no test changes variables or the directory of its process, which it shares with tests of other files", () => {
+  assertGreater(tests.size, 200);
+  assertEquals(sharingViolations(tests), []);
+  const planted = [
+    ...[`Deno.env.set("PBFT_LOG", "silent");`, `Deno.env.delete("PBFT_LOG");`, `Deno.chdir(folder);`],
+    ...[`process.env.PBFT_LOG = "silent";`, `process.env["PBFT_LOG"] ??= "silent";`, `delete process.env.PBFT_LOG;`],
+    ...[`process.env = {};`, `Object.assign(process.env, { PBFT_LOG: "silent" });`, `process.chdir(folder);`],
+  ];
+  for (const text of planted) {
+    assertEquals(sharingViolations(new Map([["tests/a_test.ts", `f();\n${text}\n`]])).length, 1, text);
+  }
+  const reading = `const { PBFT_LOG } = process.env;
+    if (process.env.PBFT_LOG === "silent" || Deno.env.get("PBFT_LOG")) run({ env: { ...process.env } }); // Deno.chdir
+    const read = (name = process.env.NAME) => process.env[name], has = process.env.A == null;`;
+  assertEquals(sharingViolations(new Map([["tests/a_test.ts", reading]])), []);
 });
 Deno.test(`no file is longer than ${mostLines} lines without a reason`, () => {
   assertEquals(lengthViolations(published, mostLines, longFiles), []);

@@ -152,6 +152,20 @@ export function newerViolations(sources: Sources): string[] {
   );
 }
 
+/** What changes variables, the directory or the mask of new files for everything that runs in the process. */
+const sharing = [
+  ...["Deno\\.env\\.(?:set|delete)", "(?:Deno|process)\\.(?:chdir|umask)", "process\\.loadEnvFile"],
+  ...["process\\.env(?=\\s*=[^=>])", "process\\.env(?:\\.\\w+|\\[[^\\]]*\\])(?=\\s*(?:\\?\\?|\\|\\||&&|\\+)?=[^=>])"],
+  ...["delete\\s+process\\.env", "Object\\.assign\\(\\s*process\\.env", "Reflect\\.\\w+\\(\\s*process\\.env"],
+];
+
+/** Tests that change what their process has once: test files run in threads of one process, so that another file's tests see the change. */
+export function sharingViolations(sources: Sources): string[] {
+  return [...sources].flatMap(([path, source]) =>
+    usesOf(source, sharing).map(({ name, line }) => `${path}:${line} ${name} changes the process of all tests`)
+  );
+}
+
 /** Portable code that reaches `node:` or a runtime's globals through what it imports. */
 export function portabilityViolations(sources: Sources): string[] {
   const reached = new Map<string, string>();
