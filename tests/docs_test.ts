@@ -92,14 +92,22 @@ async function unknownOptions(command: string): Promise<string[]> {
   const { tasks } = JSON.parse(textOf("deno.json")!) as {
     tasks: Record<string, { command: string; description: string }>;
   };
+  helps.set(task, helps.get(task) ?? await helpOf(tasks[task]!.command));
+  const known = helps.get(task)! + tasks[task]!.description;
+  return named.filter((option) => !known.includes(option));
+}
+
+/** What `--help` of a task prints, by task. */
+const helps = new Map<string, string>();
+
+async function helpOf(command: string): Promise<string> {
   const help = new Deno.Command("sh", {
-    args: ["-c", `${tasks[task]!.command.replace(/^deno /, `"${Deno.execPath()}" `)} --help`],
+    args: ["-c", `${command.replace(/^deno /, `"${Deno.execPath()}" `)} --help`],
     cwd: root,
     stdin: "null",
   });
   const { success, stdout } = await help.output();
-  const known = (success ? new TextDecoder().decode(stdout) : "") + tasks[task]!.description;
-  return named.filter((option) => !known.includes(option));
+  return success ? new TextDecoder().decode(stdout) : "";
 }
 
 const sample = `
