@@ -33,6 +33,8 @@ export interface ChaosOptions {
   readonly seed: number;
   readonly replicas: number;
   readonly callers: number;
+  /** How long a caller waits between an answer and what it asks next (0). */
+  readonly thinkMs?: number;
   readonly loseDisks: boolean;
   /** Clocks are wrong, disks slow, links faulty. */
   readonly isIll?: boolean;
@@ -79,7 +81,7 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
   try {
     const end = performance.now() + options.seconds * 1000;
     let healed = false;
-    const working = workload.run(() => healed || watch.violations.length > 0);
+    const working = workload.run(() => healed || watch.violations.length > 0, options.thinkMs);
     try {
       await trouble.make(() => performance.now() > end || violations().length > 0);
     } catch (error) {

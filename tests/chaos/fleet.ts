@@ -13,7 +13,7 @@ import type { Illness } from "./ill_replica.ts";
 const SCRIPT = new URL("../../src/cli/commands/replica.ts", import.meta.url).pathname;
 const ILL_SCRIPT = new URL("./ill_replica.ts", import.meta.url).pathname;
 const READY_TIMEOUT_MS = 60_000;
-const POLL_MS = 20;
+const POLL_MS = 50;
 /** A paused or dying replica answers nothing. */
 const STATUS_TIMEOUT_MS = 1_000;
 /** Kept of what the replicas print, lines. */

@@ -50,13 +50,14 @@ export class Workload {
     return this.#histories.size;
   }
 
-  /** Lets all callers work until `isOver`, and each finish what it has begun. */
-  async run(isOver: () => boolean): Promise<void> {
+  /** Lets all callers work until `isOver`, and each finish what it has begun. Each waits for `thinkMs` after an answer. */
+  async run(isOver: () => boolean, thinkMs = 0): Promise<void> {
     await Promise.all(this.#callers.map(async (caller) => {
       while (!isOver() && this.violations.length === 0) {
         try {
           await this.#next(caller);
           this.#operations++;
+          if (thinkMs > 0) await new Promise((resolve) => setTimeout(resolve, thinkMs));
         } catch (error) {
           this.violations.push(`client error: ${caller.name}: ${error}`);
         }

@@ -209,7 +209,7 @@ export async function eventually(what: string, isSo: () => boolean | Promise<boo
   const deadline = performance.now() + START_TIMEOUT_MS;
   while (!(await isSo())) {
     if (performance.now() > deadline) throw new Error(`not in a minute: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
 

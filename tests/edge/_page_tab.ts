@@ -10,7 +10,7 @@ const SCHEMES = ["light", "dark"];
 /** How long anything may take. */
 export const PATIENCE = { timeout: 30_000 } as const;
 /** Between two looks at the page, ms. */
-const POLL_MS = 20;
+const POLL_MS = 50;
 
 /** Opens a link. The errors of the tab are gathered. */
 export async function openTab(browser: Browser, link: string): Promise<{ tab: Page; errors: string[] }> {
