@@ -1,59 +1,120 @@
 /**
- * `deno task test`: runs the tests in more lanes than there are cores, because many of them wait for processes and timers, and the longest
- * files first, so that none of them is left for the end.
+ * `deno task test`: runs the tests as two runs of `deno test` at once. One has the files that wait for processes and timers, in more lanes
+ * than there are cores. The other one computes, at a lower priority: it has what the first one leaves. The types are checked meanwhile.
  *
  *     deno run -A tests/tools/run_tests.ts [options and paths of deno test]
+ *
+ * With a path, only what is below it runs, as one run of `deno test`, and types are not checked.
  *
  * @module
  */
 import { exists } from "../../src/cli/files.ts";
-import { root } from "./files.ts";
+import { filesUnder, root } from "./files.ts";
+import { planOf, type Together } from "./test_plan.ts";
 
-/** The files that take longest, the longest first: 20 s and more on two cores. */
-export const LONGEST: readonly string[] = [
-  "tests/e2e/failover_test.ts",
-  "tests/e2e/kill_all_test.ts",
-  "tests/docs_test.ts",
-  "tests/testing/once_failed_test.ts",
-  "tests/edge/npm_package_test.ts",
-  "tests/cli/dev_test.ts",
-  "tests/edge/cold_start_test.ts",
-  "tests/e2e/fifty_clients_test.ts",
-  "tests/e2e/cluster_test.ts",
-  "tests/edge/simulated_page_test.ts",
-  "tests/e2e/bench_test.ts",
-  "tests/e2e/bad_input_test.ts",
-  "tests/core/view_change_test.ts",
-  "tests/testing/typed_machine_test.ts",
-];
-
-const LANES_PER_CORE = 1.5;
-const OPTIONS = [
-  ...["test", "-A", "--parallel", "--no-check", "--lock=tests/deno.lock"],
+const TEST = [
+  ...["test", "-A", "--parallel", "--no-check", "--lock=tests/deno.lock", "--config=deno.json"],
   ...["--sanitize-ops", "--sanitize-resources"],
 ];
+const CHECK = ["check", "--quiet", "--lock=tests/deno.lock"];
+/** Lanes a core, for the files that wait. */
+const WAITING_PER_CORE = 2;
+/** How much others go before: `nice` takes 0 to 19. */
+const NICENESS = 5;
 
-/** The arguments of `deno`. Without a path among the given ones all tests run; the same file is never run twice. */
-export function argumentsOf(given: readonly string[]): readonly string[] {
-  const named = given.some((argument) => argument.startsWith("tests/") || exists(new URL(argument, root).pathname));
-  return [...OPTIONS, ...given, ...(named ? [] : [...LONGEST, "."])];
+/** A run of Deno. */
+interface Job {
+  readonly args: readonly string[];
+  readonly lanes?: number;
+  /** It yields to others. */
+  readonly isNice?: boolean;
+  /** What it prints comes after what the first job prints. */
+  readonly isHeld?: boolean;
+}
+
+/** Whether one of the arguments is a path. */
+export function namesPath(given: readonly string[]): boolean {
+  return given.some((argument) => argument.startsWith("tests/") || exists(new URL(argument, root).pathname));
+}
+
+/** The test files that `--ignore` leaves. */
+export function filesFor(given: readonly string[], all: readonly string[]): readonly string[] {
+  const ignored = given.flatMap((argument) => /^--ignore=(.+)$/.exec(argument)?.[1]?.split(",") ?? []);
+  return all.filter((file) => !ignored.some((path) => file === path || file.startsWith(`${path}/`)));
+}
+
+/** Writes a module that loads the files of a part, so that their tests are those of one file. */
+async function writeModule(folder: string, { name, files }: Together): Promise<string> {
+  const path = `${folder}/${name}_test.js`;
+  const imports = files.map((file) => `import ${JSON.stringify(new URL(file, root).href)};\n`);
+  await Deno.writeTextFile(path, imports.join(""));
+  return path;
 }
 
 async function main(given: readonly string[]): Promise<number> {
-  const lanes = Deno.env.get("DENO_JOBS") ?? String(Math.ceil(LANES_PER_CORE * navigator.hardwareConcurrency));
-  const command = new Deno.Command(Deno.execPath(), {
-    args: [...argumentsOf(given)],
-    cwd: root,
-    env: { DENO_JOBS: lanes },
-    stdin: "inherit",
-    stdout: "inherit",
-    stderr: "inherit",
-  });
-  const child = command.spawn();
+  const cores = navigator.hardwareConcurrency;
+  const lanes = Number(Deno.env.get("DENO_JOBS") ?? WAITING_PER_CORE * cores);
+  if (namesPath(given)) return await runAll([{ args: [...TEST, ...given], lanes }]);
+  const { waiting, computing } = planOf(filesFor(given, filesUnder("tests", "_test.ts")));
+  const folder = await Deno.makeTempDir({ prefix: "pbft-tests-" });
+  try {
+    const modules = await Promise.all(computing.map((part) => writeModule(folder, part)));
+    // Without a file, deno test would run all.
+    return await runAll([
+      ...(waiting.length > 0 ? [{ args: [...TEST, ...given, ...waiting], lanes }] : []),
+      ...(modules.length > 0
+        ? [{ args: [...TEST, ...given, ...modules], lanes: cores, isNice: true, isHeld: waiting.length > 0 }]
+        : []),
+      { args: CHECK, isNice: true },
+    ]);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** Runs all at once. Gives the exit code of one that fails, or 0. */
+async function runAll(jobs: readonly Job[]): Promise<number> {
+  const children = jobs.map(start);
   // Who stops this process means the tests.
   const signals: readonly Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
-  for (const signal of signals) Deno.addSignalListener(signal, () => stop(child, signal));
-  return (await child.status).code;
+  for (const signal of signals) {
+    Deno.addSignalListener(signal, () => children.forEach((child) => stop(child, signal)));
+  }
+  const codes = await Promise.all(children.map(async (child, index) => {
+    if (jobs[index]!.isHeld) await showAfter(children[0]!.status, child);
+    return (await child.status).code;
+  }));
+  return codes.find((code) => code !== 0) ?? 0;
+}
+
+function start({ args, lanes = 1, isNice = false, isHeld = false }: Job): Deno.ChildProcess {
+  const nice = isNice && Deno.build.os !== "windows" ? ["nice", "-n", String(NICENESS)] : [];
+  const [program, ...rest] = [...nice, Deno.execPath(), ...args];
+  const output = isHeld ? "piped" : "inherit";
+  const env = { DENO_JOBS: String(lanes) };
+  return new Deno.Command(program!, { args: rest, cwd: root, env, stdin: "null", stdout: output, stderr: output })
+    .spawn();
+}
+
+/** Shows what a process prints: once `first` is over, and from then on as it comes. */
+async function showAfter(first: Promise<unknown>, child: Deno.ChildProcess): Promise<void> {
+  const held: Uint8Array[] = [];
+  let isOver = false;
+  const shown = first.then(() => {
+    isOver = true;
+    held.forEach(write);
+  });
+  const show = async (stream: ReadableStream<Uint8Array>) => {
+    for await (const chunk of stream) {
+      if (isOver) write(chunk);
+      else held.push(chunk);
+    }
+  };
+  await Promise.all([show(child.stdout), show(child.stderr), shown]);
+}
+
+function write(bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
 }
 
 function stop(child: Deno.ChildProcess, signal: Deno.Signal): void {

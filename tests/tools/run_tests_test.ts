@@ -1,16 +1,61 @@
-import { assertEquals } from "@std/assert";
-import { textOf } from "./files.ts";
-import { argumentsOf, LONGEST } from "./run_tests.ts";
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { filesUnder, root, textOf } from "./files.ts";
+import { filesFor, namesPath } from "./run_tests.ts";
+import { LONGEST, planOf } from "./test_plan.ts";
 
-const rest = (...given: string[]) => argumentsOf(given).slice(argumentsOf(["mod.ts"]).length - 1);
+const all = filesUnder("tests", "_test.ts");
 
 Deno.test("the test files that run first are there", () => {
   assertEquals(LONGEST.filter((path) => textOf(path) === undefined), []);
 });
 
-Deno.test("without a path all tests run, the longest first; with a path only those below it", () => {
-  assertEquals(rest(), [...LONGEST, "."]);
-  assertEquals(rest("--ignore=tests/e2e"), ["--ignore=tests/e2e", ...LONGEST, "."]);
-  for (const path of ["tests/core", "mod.ts", "tests/nowhere_test.ts"]) assertEquals(rest(path), [path]);
-  assertEquals(rest("--filter", "a view"), ["--filter", "a view", ...LONGEST, "."]);
+Deno.test("each test file of the repository runs, and runs once", () => {
+  const { waiting, computing } = planOf(all);
+  assert(all.length > 200);
+  assertEquals([...waiting, ...computing.flatMap(({ files }) => files)].sort(), all);
+  const names = computing.map(({ name }) => name);
+  assertEquals(new Set(names).size, names.length);
+  // No file that deno test would take for one of tests lies elsewhere, or has another name.
+  const elsewhere = ["src", "page", "examples", "tests"].flatMap((folder) => filesUnder(folder, ""))
+    .filter((path) => !path.includes("/node_modules/") && /(?:^|[._/])test\.[cm]?[jt]sx?$/.test(path));
+  assertEquals(elsewhere.sort(), all);
+});
+
+Deno.test("files that wait stay alone, a long one comes first, and others of one folder are loaded together", () => {
+  const files = Array.from({ length: 13 }, (_, i) => `tests/core/a${i}_test.ts`);
+  const { waiting, computing } = planOf([
+    ...["tests/api_test.ts", ...files, "tests/core/view_change_test.ts"],
+    ...["tests/e2e/a_test.ts", "tests/e2e/failover_test.ts"],
+  ]);
+  assertEquals(waiting, ["tests/e2e/failover_test.ts", "tests/e2e/a_test.ts"]);
+  assertEquals(computing.map(({ name, files }) => [name, files.length]), [
+    ...[["core_view_change", 1], ["tests_1", 1], ["core_1", 7], ["core_2", 6]],
+  ]);
+});
+
+Deno.test("--ignore leaves out files and folders, and a path is told from other arguments", () => {
+  const files = ["tests/a_test.ts", "tests/e2e/b_test.ts", "tests/e2e_test.ts"];
+  assertEquals(filesFor(["--ignore=tests/e2e,tests/a_test.ts", "--quiet"], files), ["tests/e2e_test.ts"]);
+  for (const path of ["tests/core", "mod.ts", "tests/nowhere_test.ts"]) assertEquals(namesPath([path]), true);
+  for (const given of [[], ["--ignore=tests/e2e"], ["--filter", "a view"]]) assertEquals(namesPath(given), false);
+});
+
+Deno.test("a file that is loaded with others reports each of its tests, and where one fails", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(`${folder}/one.ts`, `Deno.test("well", () => {});`);
+    await Deno.writeTextFile(`${folder}/two.ts`, `\nDeno.test("ill", () => { throw new Error("planted"); });`);
+    await Deno.writeTextFile(`${folder}/all_test.ts`, `import "./one.ts";\nimport "./two.ts";`);
+    const { code, stdout } = await new Deno.Command(Deno.execPath(), {
+      args: ["test", "--no-check", "--config=deno.json", "--lock=tests/deno.lock", `${folder}/all_test.ts`],
+      cwd: root,
+      env: { NO_COLOR: "1" },
+    }).output();
+    const text = new TextDecoder().decode(stdout);
+    assertEquals(code, 1);
+    assertMatch(text, /^FAILED \| 1 passed \| 1 failed/m);
+    assertMatch(text, /^ill => .*\/two\.ts:2:\d+$/m);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });

@@ -1,0 +1,90 @@
+/**
+ * Which test files run beside which, and in what order.
+ *
+ * A file that is loaded by itself costs a third of a second of CPU: its thread compiles the whole package anew. So files that only compute are
+ * loaded together, a few of one folder at a time. Files that start processes, or wait for real time, stay alone: many of them wait at once.
+ *
+ * @module
+ */
+
+/** The files that take longest, the longest first: 8 s of CPU and more, or 20 s of waiting. Each runs alone. */
+export const LONGEST: readonly string[] = [
+  "tests/e2e/failover_test.ts",
+  "tests/e2e/kill_all_test.ts",
+  "tests/docs_test.ts",
+  "tests/edge/npm_package_test.ts",
+  "tests/edge/cold_start_test.ts",
+  "tests/cli/dev_test.ts",
+  "tests/e2e/fifty_clients_test.ts",
+  "tests/e2e/cluster_test.ts",
+  "tests/edge/simulated_page_test.ts",
+  "tests/e2e/bench_test.ts",
+  "tests/e2e/bad_input_test.ts",
+  "tests/testing/once_failed_test.ts",
+  "tests/cli/simulate_test.ts",
+  "tests/core/view_change_test.ts",
+  "tests/testing/typed_machine_test.ts",
+];
+
+/** Folders and files that start processes, or wait for real time. */
+const WAITING: readonly string[] = [
+  ...[
+    "tests/attack",
+    "tests/e2e",
+    "tests/edge",
+    "tests/examples",
+    "tests/cli/dev_test.ts",
+    "tests/cli/snapshot_test.ts",
+  ],
+  ...["tests/docs_test.ts", "tests/examples_test.ts", "tests/readme_test.ts", "tests/site_test.ts"],
+];
+
+/** So many files are loaded together at most. */
+const TOGETHER = 12;
+
+/** Files that are loaded together. */
+export interface Together {
+  /** Of the file, or of the folder and the part. */
+  readonly name: string;
+  readonly files: readonly string[];
+}
+
+/** Test files, each of them once. */
+export interface TestPlan {
+  /** Files that wait, each alone, in the order in which they start. */
+  readonly waiting: readonly string[];
+  /** Files that compute, in the order in which they start. */
+  readonly computing: readonly Together[];
+}
+
+/** The plan for these files, by their paths from the root. */
+export function planOf(files: readonly string[]): TestPlan {
+  const isWaiting = (file: string) => WAITING.some((path) => file === path || file.startsWith(`${path}/`));
+  const isLong = (file: string) => LONGEST.includes(file);
+  const ordered = [...LONGEST.filter((file) => files.includes(file)), ...files.filter((file) => !isLong(file))];
+  const computing = ordered.filter((file) => !isWaiting(file));
+  const folders = Map.groupBy(
+    computing.filter((file) => !isLong(file)),
+    (file) => file.slice(0, file.lastIndexOf("/")),
+  );
+  return {
+    waiting: ordered.filter(isWaiting),
+    computing: [
+      ...computing.filter(isLong).map((file) => ({ name: nameOf(file), files: [file] })),
+      ...[...folders].flatMap(([folder, members]) =>
+        inParts(members, TOGETHER).map((files, part) => ({ name: `${nameOf(folder)}_${part + 1}`, files }))
+      ),
+    ],
+  };
+}
+
+/** A file name that tells a path below tests/. */
+function nameOf(path: string): string {
+  return path.replace(/^tests\//, "").replace(/_test\.ts$/, "").replaceAll("/", "_");
+}
+
+/** As few parts of at most so many as there must be, of about the same size. */
+function inParts<T>(items: readonly T[], most: number): readonly (readonly T[])[] {
+  const parts = Math.ceil(items.length / most);
+  return Array.from({ length: parts }, (_, part) => items.filter((_, index) => index % parts === part));
+}
