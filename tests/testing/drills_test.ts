@@ -46,8 +46,8 @@ function without(kind: MessageKind): CoreMaker {
   }));
 }
 
-async function violationWith(createCore: CoreMaker, drills: boolean) {
-  for (const calm of CALM) {
+async function violationWith(createCore: CoreMaker, drills: boolean, plans = CALM) {
+  for (const calm of plans) {
     const { violation } = await run(calm, { ...runOptionsOf({}), createCore, drills });
     if (violation) return violation;
   }
@@ -56,12 +56,13 @@ async function violationWith(createCore: CoreMaker, drills: boolean) {
 
 Deno.test("a few runs hold every drill and find no violation", async () => {
   const coverage = new Coverage();
-  for (let seed = 1; seed <= 28; seed++) {
+  const missing = () => Object.keys(DRILLS).filter((name) => coverage.of("drill", name) === 0);
+  for (let seed = 1; missing().length > 0; seed++) {
+    assert(seed <= 28, missing().join());
     const report = await run(drawPlan(seed, { replicas: 4 }), runOptionsOf({}));
     assertEquals(report.violation, null);
     coverage.add(report.coverage);
   }
-  for (const name of Object.keys(DRILLS)) assert(coverage.of("drill", name) > 0, name);
 });
 
 const SILENCES: readonly (readonly [MessageKind, Invariant])[] = [
@@ -73,8 +74,8 @@ const SILENCES: readonly (readonly [MessageKind, Invariant])[] = [
 ];
 
 for (const [kind, invariant] of SILENCES) {
-  Deno.test(`replicas that never send a ${kind} pass a calm run; a drill catches them`, async () => {
-    assertEquals(await violationWith(without(kind), false), null);
+  Deno.test(`replicas that never send a ${kind} pass calm runs; a drill catches them`, async () => {
+    assertEquals(await violationWith(without(kind), false, CALM.slice(0, 4)), null);
     const violation = await violationWith(without(kind), true);
     assertEquals(violation?.invariant, invariant);
     assertStringIncludes(violation!.detail, "in a drill");

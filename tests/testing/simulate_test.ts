@@ -149,8 +149,9 @@ Deno.test("a failing plan is reduced, and breaks the same invariant", async () =
   assertEquals([stopped.plan, stopped.violation], [report.plan, report.violation]);
 });
 
+/** The default profile has few here: each change runs fresh seeds of it besides, by the hundred. */
 const BATCHES = [
-  { profile: "default", seed: 8_020, runs: 16 },
+  { profile: "default", seed: 8_020, runs: 4 },
   { profile: "byzantine", seed: 7_001, runs: 5 },
   { profile: "crashes", seed: 10_000, runs: 5 },
   { profile: "network", seed: 10_000, runs: 5 },
