@@ -3,7 +3,7 @@ import { Client } from "../../src/client/mod.ts";
 import type { ClusterFile } from "../../src/wire/mod.ts";
 
 /** A pause after each result: cores are left for others. */
-const THINK_MS = 10;
+const THINK_MS = 50;
 
 /** A caller. */
 export interface Counting {

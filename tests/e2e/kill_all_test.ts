@@ -3,7 +3,8 @@ import { assert, assertEquals } from "@std/assert";
 import { type Answer, ClusterProcess } from "./_cluster_process.ts";
 import { inFolder } from "../tools/folder.ts";
 
-const ROUNDS = 20;
+/** Checkpoints come every 64 batches: some plugs are pulled before, at and after one. The simulator cuts the power of all thousands of times. */
+const ROUNDS = 12;
 const WORKERS = 8;
 /** Acknowledgements after which the plug is pulled, at least and at most. */
 const LOAD = { min: 20, max: 300 };

@@ -9,7 +9,7 @@ const CLI = new URL("../../src/cli/mod.ts", import.meta.url).href;
 const MACHINES = new URL("../../src/machines/mod.ts", import.meta.url).href;
 const NAMES = ["Apple", "Ball", "Candy", "Dog"];
 /** A pause after each answer: cores are left for others. */
-const THINK_MS = 10;
+const THINK_MS = 50;
 
 /** The program of a member that has version 1 only. */
 const OLD = `import { KeyValue } from ${JSON.stringify(MACHINES)};

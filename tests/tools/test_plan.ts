@@ -10,20 +10,25 @@
 /** The files that take longest, the longest first: 8 s of CPU and more, or 20 s of waiting. Each runs alone. */
 export const LONGEST: readonly string[] = [
   "tests/e2e/failover_test.ts",
-  "tests/e2e/kill_all_test.ts",
   "tests/docs_test.ts",
+  "tests/e2e/membership_test.ts",
+  "tests/e2e/kill_all_test.ts",
   "tests/edge/npm_package_test.ts",
   "tests/edge/cold_start_test.ts",
   "tests/cli/dev_test.ts",
-  "tests/e2e/fifty_clients_test.ts",
+  "tests/e2e/catching_up_test.ts",
   "tests/e2e/cluster_test.ts",
   "tests/edge/simulated_page_test.ts",
   "tests/e2e/bench_test.ts",
+  "tests/e2e/upgrade_test.ts",
   "tests/e2e/bad_input_test.ts",
   "tests/testing/once_failed_test.ts",
   "tests/cli/simulate_test.ts",
-  "tests/core/view_change_test.ts",
+  "tests/testing/drills_test.ts",
+  "tests/testing/kinds_test.ts",
+  "tests/testing/http_test.ts",
   "tests/testing/typed_machine_test.ts",
+  "tests/core/view_change_test.ts",
 ];
 
 /** Folders and files that start processes, or wait for real time. */
