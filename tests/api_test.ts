@@ -11,14 +11,20 @@ async function output(args: readonly string[], cwd: URL | string = root): Promis
   return new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
 }
 
-/** The names that a module exports, sorted. */
+type Documented = Record<string, { readonly symbols?: readonly { readonly name: string }[] }>;
+let documented: Promise<Documented> | undefined;
+
+/** The names that a module exports, sorted. All modules are read in one go: they share most files. */
 async function namesOf(path: string): Promise<string[]> {
-  const command = new Deno.Command(Deno.execPath(), { args: ["doc", "--json", path], cwd: root, stdin: "null" });
-  const { nodes } = JSON.parse(new TextDecoder().decode((await command.output()).stdout)) as {
-    readonly nodes: Record<string, { readonly symbols?: readonly { readonly name: string }[] }>;
-  };
-  const names = Object.values(nodes).flatMap(({ symbols = [] }) => symbols.map(({ name }) => name));
-  return [...new Set(names)].sort();
+  const nodes = await (documented ??= document(Object.values(exports)));
+  const { symbols = [] } = nodes[new URL(path, root).href]!;
+  return [...new Set(symbols.map(({ name }) => name))].sort();
+}
+
+async function document(paths: readonly string[]): Promise<Documented> {
+  const args = ["doc", "--json", ...paths];
+  const { stdout } = await new Deno.Command(Deno.execPath(), { args, cwd: root, stdin: "null" }).output();
+  return JSON.parse(new TextDecoder().decode(stdout)).nodes;
 }
 
 /** The names that docs/api.md lists for an export, sorted. */
