@@ -6,10 +6,11 @@
 /** The project's root, with a slash at the end. */
 export const root: URL = new URL("../../", import.meta.url);
 
-/** Paths from the root of all files under `folder` whose name ends in `ending`, sorted. */
+/** Paths from the root of all files under `folder` whose name ends in `ending`, sorted; without hidden ones, which tests write for a while. */
 export function filesUnder(folder: string, ending: string): string[] {
   const found: string[] = [];
   for (const entry of Deno.readDirSync(new URL(`${folder}/`, root))) {
+    if (entry.name.startsWith(".")) continue;
     const path = `${folder}/${entry.name}`;
     if (entry.isDirectory) found.push(...filesUnder(path, ending));
     else if (entry.name.endsWith(ending)) found.push(path);
