@@ -11,9 +11,11 @@ export function bun(): Promise<string> {
   return fromNpm("bun@1");
 }
 
-/** npx keeps what it has downloaded, for the next test and the next run. */
-function fromNpm(name: string): Promise<string> {
-  return outputOf("npx", "--yes", "-p", name, "which", name.split("@")[0]!);
+/** npx keeps what it has downloaded, for the next test and the next run. Two at once would write into one folder: the lock is on this file. */
+async function fromNpm(name: string): Promise<string> {
+  using file = await Deno.open(new URL(import.meta.url));
+  await file.lock(true);
+  return await outputOf("npx", "--yes", "-p", name, "which", name.split("@")[0]!);
 }
 
 async function outputOf(command: string, ...args: string[]): Promise<string> {
