@@ -56,15 +56,17 @@ Deno.test("every command in README, in docs/ and of the applications runs, and p
   const byLength = [...stepsOf].filter(([, steps]) => steps.length > 0).sort(([, a], [, b]) => a.length - b.length);
   const failures: string[] = [];
   const worker = async () => {
+    const place = await Deno.makeTempDir();
     for (let next = byLength.pop(); next; next = byLength.pop()) {
       const [page, steps] = next;
-      await using session = new DocSession();
+      await using session = new DocSession(`${place}/page`);
       try {
         for (const step of steps) await session.do(step);
       } catch (error) {
         failures.push(`${page}: ${(error as Error).message}`);
       }
     }
+    await Deno.remove(place);
   };
   await Promise.all(Array.from({ length: SESSIONS }, worker));
   assertEquals(failures, []);

@@ -87,12 +87,15 @@ function unusedRange(): number {
 
 /** A folder with all of the project's files, and what a page's commands make. */
 export class DocSession {
-  readonly #folder = Deno.makeTempDirSync();
+  readonly #folder: string;
   readonly #firstPort = unusedRange();
   readonly #pids = new Map<string, string>();
   readonly #started: Started[] = [];
 
-  constructor() {
+  /** `folder`: where it is; the next session in the same place finds what Deno has compiled there. */
+  constructor(folder: string = Deno.makeTempDirSync()) {
+    this.#folder = folder;
+    Deno.mkdirSync(folder, { recursive: true });
     const made = new Set(["bin", ".git", ".pbft", ".pbft-mixed", ".docs", "pbft", "coverage"]);
     for (const { name } of Deno.readDirSync(root)) {
       if (!made.has(name)) Deno.symlinkSync(fromFileUrl(new URL(name, root)), `${this.#folder}/${name}`);
