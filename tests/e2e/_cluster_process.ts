@@ -6,7 +6,7 @@ import { linesOf } from "../tools/lines.ts";
 export const CLUSTER = new URL("../../src/cli/commands/cluster.ts", import.meta.url).href;
 /** The module of `deno task replica`. */
 export const REPLICA = new URL("../../src/cli/commands/replica.ts", import.meta.url).href;
-const START_TIMEOUT_MS = 60_000;
+const START_TIMEOUT_MS = 120_000;
 
 /** What a command printed, line by line. */
 export class Lines {
@@ -204,11 +204,11 @@ export function isAlive(pid: number): boolean {
   return success && !new TextDecoder().decode(stdout).startsWith("Z");
 }
 
-/** Asks again and again until it is so. Fails after a minute. */
+/** Asks again and again until it is so. Fails after two minutes. */
 export async function eventually(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = performance.now() + START_TIMEOUT_MS;
   while (!(await isSo())) {
-    if (performance.now() > deadline) throw new Error(`not in a minute: ${what}`);
+    if (performance.now() > deadline) throw new Error(`not in two minutes: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }

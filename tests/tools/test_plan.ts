@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { textOf } from "./files.ts";
 
 /** The files that take longest, the longest first: 8 s of CPU and more, or 20 s of waiting. Each runs alone. */
 export const LONGEST: readonly string[] = [
@@ -62,20 +63,24 @@ export interface TestPlan {
   readonly computing: readonly Together[];
 }
 
+/** What a test leaves open, whose sanitizers are off, would be found by those of a file that is loaded with it. */
+const LEAVES_OPEN = /\bsanitize(?:Ops|Resources): false\b/;
+
 /** The plan for these files, by their paths from the root. */
-export function planOf(files: readonly string[]): TestPlan {
+export function planOf(files: readonly string[], text: (path: string) => string | undefined = textOf): TestPlan {
   const isWaiting = (file: string) => WAITING.some((path) => file === path || file.startsWith(`${path}/`));
   const isLong = (file: string) => LONGEST.includes(file);
+  const isAlone = (file: string) => isLong(file) || LEAVES_OPEN.test(text(file) ?? "");
   const ordered = [...LONGEST.filter((file) => files.includes(file)), ...files.filter((file) => !isLong(file))];
   const computing = ordered.filter((file) => !isWaiting(file));
   const folders = Map.groupBy(
-    computing.filter((file) => !isLong(file)),
+    computing.filter((file) => !isAlone(file)),
     (file) => file.slice(0, file.lastIndexOf("/")),
   );
   return {
     waiting: ordered.filter(isWaiting),
     computing: [
-      ...computing.filter(isLong).map((file) => ({ name: nameOf(file), files: [file] })),
+      ...computing.filter(isAlone).map((file) => ({ name: nameOf(file), files: [file] })),
       ...[...folders].flatMap(([folder, members]) =>
         inParts(members, TOGETHER).map((files, part) => ({ name: `${nameOf(folder)}_${part + 1}`, files }))
       ),
