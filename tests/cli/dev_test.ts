@@ -112,7 +112,7 @@ withDev("pbft dev runs a cluster, and the verbs use it", [], async (dev, t) => {
     assertMatch(wrong.err, /^error: settings\.json: keys\.limmit: no such setting; expected some of after, limit/);
     assertMatch(
       (await pbft(["get", "a"], { cwd, env: { PBFT_TIMEOUT: "soon" } })).err,
-      /--timeout: expected a duration/,
+      /^error: PBFT_TIMEOUT: expected a duration/,
     );
   });
   await t.step("a key of one's own", async () => {

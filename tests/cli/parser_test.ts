@@ -3,7 +3,7 @@ import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { main } from "../../src/cli/mod.ts";
 import { CliError } from "../../src/cli/cli_error.ts";
 import { parse } from "../../src/cli/parser/parse.ts";
-import { completed } from "../../src/cli/parser/settings.ts";
+import { completed, located } from "../../src/cli/parser/settings.ts";
 import { inFolder } from "../tools/folder.ts";
 import { durationMs } from "../../src/cli/parser/duration.ts";
 import { helpOf } from "../../src/cli/parser/help.ts";
@@ -194,12 +194,39 @@ Deno.test("a flag that may be repeated is a list, also in the settings file", as
   await inFolder(async (folder) => {
     const variable = (name: string) => name === "PBFT_CONFIG" ? `${folder}/pbft.json` : undefined;
     await Deno.writeTextFile(`${folder}/pbft.json`, JSON.stringify({ x: { add: ["a", "b"] } }));
-    assertEquals(completed(flags, {}, { verb: "x", variable }).add, ["a", "b"]);
+    assertEquals(completed(flags, {}, { verb: "x", variable }).values.add, ["a", "b"]);
     await Deno.writeTextFile(`${folder}/pbft.json`, JSON.stringify({ x: { add: [{}] } }));
     await assertRejects(
       () => Promise.resolve().then(() => completed(flags, {}, { verb: "x", variable })),
       CliError,
       "add: expected a text, got {}",
     );
+  });
+});
+
+Deno.test("an error of a verb names the place where the wrong setting is: the flag, the variable, or the file's field", async () => {
+  const flags = {
+    timeout: { value: "TIME", help: "how long" },
+    key: { value: "FILE", help: "a key" },
+  } as const;
+  await inFolder(async (folder) => {
+    const file = `${folder}/pbft.json`;
+    await Deno.writeTextFile(file, JSON.stringify({ x: { timeout: "soon", key: "a.key" } }));
+    const placed = (given: Record<string, string>, variables: Record<string, string>, message: string) => {
+      const variable = (name: string) => name === "PBFT_CONFIG" ? file : variables[name];
+      const error = located(
+        new CliError(message, 2, { next: "look" }),
+        completed(flags, given, { verb: "x", variable }),
+      ) as CliError;
+      assertEquals([error.exitCode, error.lines.next], [2, "look"]);
+      return error.message;
+    };
+    const timeout = "--timeout: expected a duration";
+    assertEquals(placed({ timeout: "soon" }, {}, timeout), timeout);
+    assertEquals(placed({}, { PBFT_TIMEOUT: "soon" }, timeout), "PBFT_TIMEOUT: expected a duration");
+    assertEquals(placed({}, {}, timeout), `${file}: timeout: expected a duration`);
+    assertEquals(placed({}, {}, "a.key: no such file"), `${file}: key: a.key: no such file`);
+    assertEquals(placed({ key: "a.key" }, {}, "a.key: no such file"), "a.key: no such file");
+    assertEquals(placed({}, {}, "--other: no"), "--other: no");
   });
 });

@@ -8,7 +8,7 @@ import { type ColorChoice, createTerminal } from "../terminal.ts";
 import { type AnyVerb, type Entry, helpOf, overviewOf } from "./help.ts";
 import { parse } from "./parse.ts";
 import { nearest } from "./nearest.ts";
-import { completed } from "./settings.ts";
+import { completed, located } from "./settings.ts";
 import { CLIENT_FLAGS } from "./flags.ts";
 import { COMMON_FLAGS, type Flag } from "./verb.ts";
 
@@ -71,7 +71,9 @@ async function parseAndRun(
     print(helpOf(name, verb));
     return EXIT.done;
   }
-  const values = completed(flags, parsed.values, { verb: name, verbs, variable: (variable) => process.env[variable] });
+  const variable = (name: string) => process.env[name];
+  const settings = completed(flags, parsed.values, { verb: name, verbs, variable });
+  const { values } = settings;
   const terminal = createTerminal({
     print,
     isJson: values.json === true,
@@ -80,6 +82,8 @@ async function parseAndRun(
   });
   try {
     return await verb.run({ args: parsed.args, values, terminal });
+  } catch (error) {
+    throw located(error, settings);
   } finally {
     terminal.progress("");
   }

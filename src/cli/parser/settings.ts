@@ -29,23 +29,47 @@ export function variableOf(flag: string): string {
 
 type Value = string | boolean | readonly string[];
 
+/** The values of all flags, and where those come from that were not given as flags: `PBFT_TIMEOUT`, `pbft.json: timeout`. */
+export interface Settings<F extends Flags> {
+  readonly values: Values<F>;
+  readonly places: ReadonlyMap<string, string>;
+}
+
 /** Adds what variables and the file say to the values that were given. @throws {CliError} naming the variable or the file's field. */
-export function completed<F extends Flags>(flags: F, given: Values<F>, source: SettingsSource): Values<F> {
+export function completed<F extends Flags>(flags: F, given: Values<F>, source: SettingsSource): Settings<F> {
   const { variable } = source;
   const path = (given as { readonly config?: string }).config ?? variable("PBFT_CONFIG");
   const file = settingsFile(path, source, flags);
   const values: Record<string, Value> = { ...given as Record<string, Value> };
+  const places = new Map<string, string>();
   for (const [name, flag] of Object.entries(flags)) {
     if (name in values || name === "config") continue;
     const own = flag.isLocal ? undefined : variable(variableOf(name));
-    const value = own !== undefined && own !== ""
-      ? valueOf(variableOf(name), flag, own)
-      : Object.hasOwn(file, name)
-      ? valueOf(`${path ?? DEFAULT_FILE}: ${name}`, flag, file[name])
-      : undefined;
-    if (value !== undefined && value !== false) values[name] = value;
+    const isVariable = own !== undefined && own !== "";
+    if (!isVariable && !Object.hasOwn(file, name)) continue;
+    const place = isVariable ? variableOf(name) : `${path ?? DEFAULT_FILE}: ${name}`;
+    const value = valueOf(place, flag, isVariable ? own : file[name]);
+    if (value === false) continue;
+    values[name] = value;
+    places.set(name, place);
   }
-  return values as Values<F>;
+  return { values: values as Values<F>, places };
+}
+
+/** The error of a verb, with the place of the setting that is wrong: verbs say `--timeout: …` or `FILE: …` wherever a value comes from. */
+export function located(error: unknown, { values, places }: Settings<Flags>): unknown {
+  if (!(error instanceof CliError)) return error;
+  const { message, exitCode, lines } = error;
+  const [flag, name] = /^--([a-z-]+)(?=[ :])/.exec(message) ?? [];
+  if (flag !== undefined) {
+    const place = places.get(name!);
+    return place === undefined ? error : new CliError(place + message.slice(flag.length), exitCode, lines);
+  }
+  const given = values as Readonly<Record<string, Value>>;
+  for (const [name, place] of places) {
+    if (message.startsWith(`${given[name]}: `)) return new CliError(`${place}: ${message}`, exitCode, lines);
+  }
+  return error;
 }
 
 /** The settings of the file for this verb, by flag. */
