@@ -55,13 +55,6 @@ function nodeFlags(machine: string | undefined): readonly string[] {
   return isOld ? ["--experimental-strip-types", "--disable-warning=ExperimentalWarning"] : [];
 }
 
-/** The reason why this runtime cannot import a TypeScript file; `null` if it can. */
-export function typescriptObjection(): string | null {
-  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
-  if (RUNTIME !== "node" || major > 22 || (major === 22 && minor >= 6)) return null;
-  return `Node ${process.versions.node} cannot run TypeScript: use Node 22.18 or later, Deno, or a .js file`;
-}
-
 /** Whether this runtime has `node:sqlite`. */
 export function hasSqlite(): boolean {
   try {

@@ -9,7 +9,7 @@ import type { StateMachine } from "../../core/state_machine.ts";
 import type { Workload } from "../../testing/mod.ts";
 import { CliError, EXIT, reasonOf } from "../cli_error.ts";
 import { exists } from "../files.ts";
-import { typescriptObjection } from "../runtime.ts";
+import { prepareTypescript } from "./typescript.ts";
 
 /** A machine, and what its module says about it. */
 export interface LoadedMachine {
@@ -38,8 +38,7 @@ export async function loadMachine(path: string, name?: string, copy: number = 0)
   if (!exists(path)) {
     throw new CliError(`${path}: no such file`, EXIT.usage, { next: "name the file that exports your state machine" });
   }
-  const objection = /\.[cm]?tsx?$/.test(path) ? typescriptObjection() : null;
-  if (objection !== null) throw new CliError(`${path}: ${objection}`, EXIT.usage);
+  await prepareTypescript(path);
   let module: Readonly<Record<string, unknown>>;
   try {
     module = await import(pathToFileURL(resolve(path)).href + (copy === 0 ? "" : `?copy=${copy}`));
