@@ -29,6 +29,8 @@ export class DevOutput implements Notices {
   readonly #terminal: Terminal;
   /** Whether Ctrl-C was pressed: how the replicas end is of no interest. */
   isStopping = false;
+  /** Whether the cluster was ready: what starts from then on is news. */
+  isReady = false;
   /** The events of all replicas that were told, and when. */
   readonly #told = new Map<string, number>();
 
@@ -36,7 +38,9 @@ export class DevOutput implements Notices {
     this.#terminal = terminal;
   }
 
-  started(): void {}
+  started({ pid, options: { name } }: ChildReplica): void {
+    if (this.isReady) this.say(`${name} runs again, pid ${pid}`);
+  }
 
   died({ options: { name } }: ChildReplica, ending: string): void {
     this.say(`${this.#terminal.style.red(name)} has stopped (${ending})`);

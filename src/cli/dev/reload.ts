@@ -54,7 +54,9 @@ export async function reload(changed: string, options: ReloadOptions): Promise<v
     ? "replicas begin anew, as their states were in memory"
     : "replicas restarted one after another";
   output.say(
-    `${changed} changed: ${[...done, how].join(", ")} (${seconds} s)${isReady ? "" : "; not all are ready yet"}`,
+    `${changed} changed: ${[...done, how].join(", ")} (${seconds} s)${
+      isReady ? "" : "; not all are ready yet"
+    }\npids: ${options.running.supervisor.processes}`,
   );
 }
 

@@ -93,7 +93,7 @@ export class Supervisor implements Operator {
     if (this.#stopping) return false;
     for (const name of names) {
       clearTimeout(this.#restarts.get(name));
-      this.#start(name, RESTART_DELAY.minMs);
+      this.#run(name, RESTART_DELAY.minMs);
     }
     const deadline = performance.now() + timeoutMs;
     const isReady = async () =>
@@ -103,6 +103,13 @@ export class Supervisor implements Operator {
       await new Promise((resolve) => setTimeout(resolve, READY_RETRY_MS));
     }
     return true;
+  }
+
+  /** The processes that run: `Apple 9435, Ball 9436`. */
+  get processes(): string {
+    return [...this.#children].filter(([, { isAlive }]) => isAlive).map(([name, { pid }]) => `${name} ${pid}`).join(
+      ", ",
+    );
   }
 
   /** The replicas whose processes run. */
@@ -166,9 +173,12 @@ export class Supervisor implements Operator {
   }
 
   #start(name: string, delayMs: number): void {
+    this.#options.output.started(this.#run(name, delayMs));
+  }
+
+  #run(name: string, delayMs: number): ChildReplica {
     const child = this.#options.start(name);
     this.#children.set(name, child);
-    this.#options.output.started(child);
     this.#changed(name, "running");
     const startedAt = performance.now();
     child.ended.then((ending) => {
@@ -176,6 +186,7 @@ export class Supervisor implements Operator {
       const lived = performance.now() - startedAt;
       this.#onDeath(child, ending, lived > RESTART_DELAY.longLifeMs ? RESTART_DELAY.minMs : delayMs);
     });
+    return child;
   }
 
   #onDeath(child: ChildReplica, ending: string, delayMs: number): void {

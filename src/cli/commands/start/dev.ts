@@ -11,7 +11,7 @@ import { DevOutput } from "../../dev/dev_output.ts";
 import { record } from "../../dev/record.ts";
 import { reload } from "../../dev/reload.ts";
 import { watchSources } from "../../dev/watch_file.ts";
-import { type LocalMachine, type LocalOptions, prepareCluster } from "../../local_cluster/prepare.ts";
+import { type LocalMachine, type LocalOptions, prepareCluster, type Prepared } from "../../local_cluster/prepare.ts";
 import { openInBrowser } from "../../page/open.ts";
 import { type ServedPage, servePage } from "../../page/serve_page.ts";
 import { simulatorScript } from "../../page/simulator.ts";
@@ -75,9 +75,11 @@ async function dev({ args: [path], values, terminal }: Call<typeof FLAGS>): Prom
   }, { once: true });
   forced.addEventListener("abort", () => supervisor.kill(), { once: true });
   terminal.progress("starting the replicas…");
-  const { cluster, folder } = prepared;
+  const { cluster } = prepared;
   if (await supervisor.waitUntilReady()) {
-    for (const line of readyLines(cluster, folder, options, performance.now() - began)) terminal.print(line);
+    output.isReady = true;
+    const facts = { options, processes: supervisor.processes, ms: performance.now() - began };
+    for (const line of readyLines(prepared, facts)) terminal.print(line);
     if (values.record !== undefined) await record(values.record, membersOf(cluster), requested);
     const port = clusterOptionsOf({ ...values, log: "json" }).page;
     if (port !== null) page = await servePage({ cluster, operator: supervisor, port, simulator: simulatorScript });
@@ -114,11 +116,17 @@ function optionsOf(
   return { ...options, memory: true, ...(machine && { machine }) };
 }
 
+interface ReadyFacts {
+  readonly options: LocalOptions;
+  /** The processes of the replicas, for those who want to kill one. */
+  readonly processes: string;
+  /** How long it took. */
+  readonly ms: number;
+}
+
 function readyLines(
-  { genesis, urls }: ClusterFile,
-  folder: string,
-  options: LocalOptions,
-  ms: number,
+  { folder, cluster: { genesis, urls } }: Prepared,
+  { options, processes, ms }: ReadyFacts,
 ): readonly string[] {
   const names = genesis.replicas.map(({ name }) => name);
   const f = maxFaulty(names.length);
@@ -129,6 +137,7 @@ function readyLines(
     `${genesis.stateMachine} on ${names.length} replicas: ${names.join(" ")} (${may})   ready in ${
       (ms / 1_000).toFixed(1)
     } s`,
+    `  pids     ${processes}`,
     `  status   ${urls[names[0]!]}/status?pretty`,
     `  request  ${call}`,
     `  cluster  ${relative(process.cwd(), folder) || "."}/cluster.json`,
