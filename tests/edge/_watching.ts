@@ -16,7 +16,7 @@ export async function watching(cluster: ClusterFile, key: string): Promise<strin
     }
     if (await client.query(`GET ${key}`) !== "2") throw new Error("expected 2");
     await client.invoke(`DEL ${key}`);
-    for await (const event of client.watch({ key }, { from: first.resumeAt ?? 1 })) {
+    for await (const event of client.watch({ key }, { from: first.resumeAt })) {
       if (event.kind === "change") seen.push(`${event.value} signed by ${event.signedBy.length}`);
       break;
     }

@@ -92,6 +92,32 @@ Deno.test("without from a watch begins in the present, and from a number it goes
   });
 });
 
+Deno.test("a position that was stored is given back as it is: before the beginning, while nothing came, and after events", async () => {
+  await withCluster(async (_, connect) => {
+    const client = connect();
+    await client.invoke("SET a 1");
+    const stored = (position: number | null): number | null => JSON.parse(JSON.stringify(position));
+    const early = client.watch({ key: "a" });
+    const nowhere = stored(early.resumeAt);
+    assertEquals(nowhere, null);
+    const from = await early.begun;
+    assertEquals(stored(early.resumeAt), from);
+    // Nothing of interest comes, and what the replicas execute is passed over: it need not be kept for the next watch.
+    const { sequence } = await client.submit("SET b 1");
+    const other = client.watch({ key: "b" }, { from: sequence });
+    await other.next();
+    for (let tries = 0; tries < 1_000 && early.resumeAt! <= sequence; tries++) await client.query("GET b");
+    assert(early.resumeAt! > sequence, `${early.resumeAt} after ${sequence}`);
+    await Promise.all([early.return(), other.return()]);
+    const again = client.watch({ key: "a" }, { from: stored(early.resumeAt) });
+    const fresh = client.watch({ key: "a" }, { from: nowhere });
+    assert(await fresh.begun > sequence);
+    await client.invoke("SET a 2");
+    for (const watch of [again, fresh]) assertEquals(shown((await watch.next()).value!), "a=2");
+    await Promise.all([again.return(), fresh.return()]);
+  });
+});
+
 Deno.test("a watch that is ended while it waits ends at once, whoever ends it", async () => {
   await withCluster(async (_, connect) => {
     const client = connect();
@@ -119,7 +145,7 @@ Deno.test("changes of one batch come one by one, and who stops among them gets t
     await watch.begun;
     await Promise.all(["SET a 1", "SET b 1", "SET c 1"].map((operation) => client.invoke(operation)));
     const [one] = await first(watch, 1) as ChangeEvent[];
-    const again = await first(client.watch({ prefix: "" }, { from: watch.resumeAt! }), 3) as ChangeEvent[];
+    const again = await first(client.watch({ prefix: "" }, { from: watch.resumeAt }), 3) as ChangeEvent[];
     assertEquals(new Set(again.map(shown)), new Set(["a=1", "b=1", "c=1"]));
     assertEquals(shown(again[0]!), shown(one!));
   });

@@ -49,8 +49,11 @@ export interface MissedEvent {
 
 /** Options of {@linkcode Client.watch}. */
 export interface WatchSettings {
-  /** The first number of interest, such as {@linkcode Watch.resumeAt} of an earlier watch. By default what comes from now on. */
-  readonly from?: number;
+  /**
+   * The first number of interest, such as {@linkcode Watch.resumeAt} of an earlier watch. Without it, and with the `null` of a watch that never began:
+   * what comes from now on.
+   */
+  readonly from?: number | null;
   /** Ends the watch. */
   readonly signal?: AbortSignal;
 }
@@ -66,8 +69,8 @@ export interface Watch<Event> extends AsyncIterableIterator<Event, undefined> {
    */
   readonly begun: Promise<number>;
   /**
-   * The `from` with which another watch goes on behind the events that this one has given; `null` before it has begun. Between two changes of one
-   * batch it is the number of this batch.
+   * The `from` with which another watch goes on behind the events that this one has given. Between two changes of one batch it is the number of this
+   * batch. While nothing comes it grows with what the replicas execute. `null` before {@linkcode begun}: no change is promised yet.
    */
   readonly resumeAt: number | null;
   /** Ends the watch. */

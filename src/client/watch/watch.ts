@@ -20,13 +20,11 @@ export function openWatch(
   if (typeof value === "string" && value.length > MAX_KEY) {
     throw new RangeError(`${name}: expected at most ${MAX_KEY} characters, got ${value.length}`);
   }
-  if (from !== undefined && !(Number.isSafeInteger(from) && from >= 1)) {
+  const start = from ?? null;
+  if (start !== null && !(Number.isSafeInteger(start) && start >= 1)) {
     throw new RangeError(`from: expected a positive integer, got ${String(from)}`);
   }
-  return new LaterWatch(
-    from ?? null,
-    later().then(({ OpenWatch }) => new OpenWatch(watch, from ?? null, signal, options)),
-  );
+  return new LaterWatch(start, later().then(({ OpenWatch }) => new OpenWatch(watch, start, signal, options)));
 }
 
 /** A watch, while what reads the replicas is loaded, and after that. */
