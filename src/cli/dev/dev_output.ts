@@ -18,7 +18,7 @@ interface LogLine {
 /** Events that happen at all replicas, told once. */
 const SHARED: ReadonlySet<string> = new Set(["suspicion", "view-change", "new-view"]);
 /** What a developer can do nothing about. */
-const QUIET: ReadonlySet<string> = new Set(["socket-failed", "peer-unreachable"]);
+const QUIET: ReadonlySet<string> = new Set(["socket-failed", "peer-unreachable", "clock-wrong", "clock-right"]);
 /** The level `info` is told for these only. */
 const TOLD: ReadonlySet<string> = new Set(["new-view", "recovered"]);
 /** Told of one replica, an event of all is not told of another within this time, ms. */

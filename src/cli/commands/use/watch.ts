@@ -46,7 +46,7 @@ export const verb = defineVerb({
       let count = 0;
       const { stateMachine } = session.kept.present.genesis;
       for await (const event of watch) {
-        const line = terminal.isJson ? json(event) : text(event, stateMachine, terminal);
+        const line = terminal.isJson ? json(event, session) : text(event, stateMachine, terminal);
         if (line === null) continue;
         terminal.print(line);
         if (++count >= limit) break;
@@ -100,10 +100,10 @@ async function hasBegun(
   });
 }
 
-function json(event: AnyEvent): string {
+function json(event: AnyEvent, { kept: { present: { genesis } } }: Session): string {
   if (event.kind === "missed") return JSON.stringify(event);
-  const { votes: _, ...shown } = event;
-  return JSON.stringify(shown);
+  const { votes: _, signedBy, ...shown } = event;
+  return JSON.stringify({ ...shown, signedBy: signedBy.map((replica) => genesis.replicas[replica]?.name ?? replica) });
 }
 
 /** `null`: of no interest to people. */
