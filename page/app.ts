@@ -158,6 +158,7 @@ export class App implements Sink {
     this.#player = new Player(feed.isLive);
     this.#nothing();
     this.#actions.say("");
+    this.#actions.offer(feed.operation);
     this.trouble(null);
     feed.start(this);
   }

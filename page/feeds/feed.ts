@@ -27,6 +27,8 @@ export interface Feed {
   /** Whether events come by themselves. */
   readonly isLive: boolean;
   readonly actions: readonly Action["action"][];
+  /** An operation of the cluster's machine, where it is not the key-value machine. */
+  readonly operation?: string | undefined;
   start(sink: Sink): void;
   stop(): void;
   /** Does something; resolves with what came of it, in words. @throws {Error} that says why it is impossible. */

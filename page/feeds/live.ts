@@ -10,6 +10,8 @@ export interface Settings {
   readonly operate?: string;
   readonly simulator?: string;
   readonly version: string;
+  /** An operation of a machine that is not the key-value machine. */
+  readonly operation?: string;
 }
 
 interface First {
@@ -29,6 +31,7 @@ export class LiveFeed implements Feed {
   readonly name = "live";
   readonly isLive = true;
   readonly actions: readonly Action["action"][];
+  readonly operation: string | undefined;
   readonly #settings: Settings & { readonly feed: string };
   readonly #token: string | null;
   readonly #closing = new AbortController();
@@ -40,6 +43,7 @@ export class LiveFeed implements Feed {
 
   constructor(settings: Settings & { readonly feed: string }, token: string | null) {
     this.#settings = settings;
+    this.operation = settings.operation;
     this.#token = token;
     this.actions = settings.operate === undefined ? [] : ["stop", "start", "pause", "resume", "cut", "join", "request"];
   }

@@ -21,7 +21,6 @@ export class Actions {
     this.#operation = h("input", {
       type: "text",
       id: "operation",
-      value: "SET name Ada",
       maxlength: "4096",
       autocomplete: "off",
       spellcheck: "false",
@@ -54,6 +53,11 @@ export class Actions {
   send(): void {
     const operation = this.#operation.value.trim();
     if (operation !== "" && !this.#request.hidden) this.#act({ action: "request", operation });
+  }
+
+  /** Offers an operation of the cluster's machine. */
+  offer(operation = "SET name Ada"): void {
+    this.#operation.value = operation;
   }
 
   /** What came of the last action. */

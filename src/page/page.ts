@@ -17,6 +17,8 @@ export interface PageSettings {
   readonly simulator?: string;
   /** The version of the package: a link to a seed names it. */
   readonly version: string;
+  /** An operation to begin with, where the machine is not the key-value machine. */
+  readonly operation?: string;
 }
 
 /** Nothing from other hosts, nothing inline, and in no frame. */

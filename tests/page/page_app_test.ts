@@ -30,7 +30,8 @@ function serving() {
     members: MEMBERS,
     stateOf: () => "running",
   });
-  const app = createPageApp({ token: TOKEN, version: "1", members: MEMBERS, feed, operator });
+  const operation = '{"op":"deposit","input":{}}';
+  const app = createPageApp({ token: TOKEN, version: "1", members: MEMBERS, feed, operator, operation });
   const ask = (path: string, headers: Record<string, string> = {}, init: RequestInit = {}) =>
     Promise.resolve(app.fetch(
       new Request(`http://127.0.0.1:1110${path}`, {
@@ -123,7 +124,8 @@ Deno.test("the page itself needs no token, and no other path gives anything", as
   const page = await ask("/");
   assertEquals(page.status, 200);
   assert(!(await page.text()).includes(TOKEN));
-  assertEquals((await (await ask("/settings.json")).json()).operate, "operate");
+  const { operate, operation } = await (await ask("/settings.json")).json();
+  assertEquals([operate, operation], ["operate", '{"op":"deposit","input":{}}']);
   for (const path of ["/simulator.js", "/../deno.json", "/operate", "/page.ts", "/%2e%2e/x"]) {
     assertEquals(await statusOf(ask(path)), 404, path);
   }

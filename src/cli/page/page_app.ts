@@ -23,6 +23,8 @@ export interface PageAppOptions {
   readonly members: readonly { readonly name: string; readonly url: string }[];
   readonly feed: ClusterFeed;
   readonly operator: Operator;
+  /** An operation to begin with, where the machine is not the key-value machine. */
+  readonly operation?: string | undefined;
   /** The simulator's script. It is asked for when a page wants it. */
   readonly simulator?: () => Promise<string>;
 }
@@ -36,11 +38,12 @@ const REQUEST_TIMEOUT_MS = 15_000;
 export function createPageApp(
   options: PageAppOptions,
 ): { readonly fetch: (request: Request) => Response | Promise<Response> } {
-  const { token, version, feed, simulator } = options;
+  const { token, version, feed, operation, simulator } = options;
   const settings: PageSettings = {
     feed: "feed",
     operate: "operate",
     version,
+    ...(operation !== undefined && { operation }),
     ...(simulator && { simulator: SIMULATOR }),
   };
   const page = createPage(settings);

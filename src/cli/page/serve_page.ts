@@ -20,6 +20,8 @@ export interface ServePageOptions {
   readonly operator: Operator;
   /** The port; another free one is taken if it is in use. 0: any. Default: {@linkcode PAGE_PORT}. */
   readonly port?: number;
+  /** An operation to begin with, where the machine is not the key-value machine. */
+  readonly operation?: string | undefined;
   /** Makes the simulator's script for the browser. Left out: the page has no simulator. */
   readonly simulator?: () => Promise<string>;
 }
@@ -38,7 +40,7 @@ const TOKEN_BYTES = 16;
 
 /** Serves it on 127.0.0.1. */
 export async function servePage(options: ServePageOptions): Promise<ServedPage> {
-  const { cluster: { genesis, urls }, operator, port = PAGE_PORT, simulator } = options;
+  const { cluster: { genesis, urls }, operator, port = PAGE_PORT, operation, simulator } = options;
   const members = genesis.replicas.map(({ name }) => ({ name, url: urls[name]! }));
   const bytes = crypto.getRandomValues(new Uint8Array(TOKEN_BYTES));
   const token = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -50,6 +52,7 @@ export async function servePage(options: ServePageOptions): Promise<ServedPage> 
     members,
     feed,
     operator,
+    operation,
     ...(simulator && { simulator }),
   });
   const server = await listen(port, fetch);

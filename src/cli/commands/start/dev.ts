@@ -82,7 +82,10 @@ async function dev({ args: [path], values, terminal }: Call<typeof FLAGS>): Prom
     for (const line of readyLines(prepared, facts)) terminal.print(line);
     if (values.record !== undefined) await record(values.record, membersOf(cluster), requested);
     const port = clusterOptionsOf({ ...values, log: "json" }).page;
-    if (port !== null) page = await servePage({ cluster, operator: supervisor, port, simulator: simulatorScript });
+    const operation = machine && firstOperationOf(machine);
+    if (port !== null) {
+      page = await servePage({ cluster, operator: supervisor, port, operation, simulator: simulatorScript });
+    }
     if (page) terminal.print(`  page     ${page.link}`);
     if (values.open) openInBrowser(page?.link ?? `${membersOf(cluster)[0]!.url}/status?pretty`);
     if (machine && !values["no-watch"]) watch({ machine, running, output, memory: options.memory }, requested);
@@ -95,6 +98,11 @@ async function dev({ args: [path], values, terminal }: Call<typeof FLAGS>): Prom
 async function machineAt(path: string, exportName: string | undefined): Promise<LocalMachine> {
   const { version, operations } = await inspectMachine({ path, exportName });
   return { path, exportName, version, operations };
+}
+
+/** What the page's field begins with. */
+function firstOperationOf({ operations: [op = "OPERATION"] }: LocalMachine): string {
+  return JSON.stringify({ op, input: {} });
 }
 
 /** How one of its operations is called, and what others there are. */
