@@ -45,6 +45,8 @@ const ASK_MS = 500;
 const OUTSIDE = { minMs: 250, maxMs: 5_000 };
 /** The least time between two questions of one whose host may sleep, ms. */
 const SLEEPY_MS = 5_000;
+/** Starts that are so far apart begin with different members, ms: no part of a minute, as statuses are a minute apart. */
+const SPREAD_MS = 997;
 /** Questions that strangers can cause by telling of a later epoch: so many at once, and one more per so many ms. */
 const TOLD = { most: 8, perMs: 1 / 1_000 };
 /** A member that hears of enough others asks every so many times that it looks. */
@@ -90,6 +92,8 @@ export class Asking {
    */
   async look(now: number): Promise<void> {
     if (!this.#options.maySleep || now < this.#lookAt) return;
+    // The host forgets whom it has asked. If it always began with the first member, that one could keep a new epoch from it.
+    if (this.#lookAt === -Infinity) this.#asked = Math.floor(now / SPREAD_MS);
     this.#lookAt = now + SLEEPY_MS;
     await Promise.all([this.#feed(), this.#ask()]);
   }
