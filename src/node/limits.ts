@@ -36,6 +36,8 @@ export interface NodeLimits {
   readonly maxOutboxFrames: number;
   /** Bytes of those frames. */
   readonly maxOutboxBytes: number;
+  /** Bytes of blobs and decisions among them, for a peer that catches up: it asks again for what was dropped. */
+  readonly maxOutboxBulkBytes: number;
   /** Frames in one delivery. */
   readonly maxBodyFrames: number;
   /** Bytes of frames in one delivery. A single larger frame is sent alone. */
@@ -69,6 +71,7 @@ export function nodeLimits(genesis: Genesis, limits: Partial<NodeLimits> = {}): 
     maxBundlesInFlight: 4,
     maxOutboxFrames: 8_192,
     maxOutboxBytes: 32 * 1024 * 1024,
+    maxOutboxBulkBytes: 32 * 1024 * 1024,
     maxBodyFrames: 2_048,
     maxBodyBytes: Math.min(MAX_BODY_BYTES - 64 * 1024, 4 * genesis.limits.maxBatchBytes),
     maxDeliveriesInFlight: 4,

@@ -130,8 +130,41 @@ export interface LinkStatus {
   readonly socketFailures: number;
 }
 
+/**
+ * What waits for a connection: `deciding` messages (proposals, votes, view changes, requests), or `bulk`: blobs and decisions for replicas that
+ * catch up.
+ */
+export type Lane = "deciding" | "bulk";
+
+/** A delivery that has begun. */
+export interface RunningDelivery {
+  /** Resolves when it has ended: whether the peer has accepted it. Never rejects. */
+  readonly ended: Promise<boolean>;
+  /** Ends it now, as failed. */
+  abort(reason: DOMException): void;
+}
+
+/** The frames for one peer, as {@linkcode Connections} see them. */
+export interface WaitingFrames {
+  /** Whether frames of this lane wait that may be sent now. */
+  waits(lane: Lane): boolean;
+  /** Begins a delivery of frames of this lane. {@linkcode waits} must be true. */
+  start(lane: Lane): RunningDelivery;
+}
+
+/** The connections of a host that bounds how many may be open. */
+export interface Connections {
+  /**
+   * Asks for a connection to a peer. `frames.start` is called, now or later, when there is one for it; until then the frames stay where
+   * they are. A second call for the same peer does not ask for a second connection.
+   */
+  ask(peer: ReplicaId, frames: WaitingFrames): void;
+}
+
 /** Sends frames to the peers. */
 export interface Transport {
+  /** Where the host bounds connections: a delivery begins when these say so. Otherwise it begins at once. */
+  readonly connections?: Connections;
   /**
    * Sends frames at once if that needs no wait; otherwise returns false. The transport sends frames that are lost again
    * by {@linkcode deliver}.

@@ -47,13 +47,17 @@ export type { DiscardReason, LeaveReason, ReplicaEvent, SuspicionReason } from "
 export { InvariantError, type InvariantKind } from "../core/invariant.ts";
 export type { ReplicaStatus } from "../core/io.ts";
 export type {
+  Connections,
   Cryptography,
   InputFault,
+  Lane,
   LinkStatus,
   Rejection,
   RejectionReason,
+  RunningDelivery,
   Signer,
   Verifier,
+  WaitingFrames,
 } from "../node/ports.ts";
 export type { GatewayAnswer } from "../node/gateway/gateway_operations.ts";
 export type { SubmitOptions } from "../node/gateway/submit.ts";

@@ -3,6 +3,8 @@
  * store, and the object's alarm wakes the replica.
  * @module
  */
+import { ConnectionPool, type OutgoingLimits } from "../http/connections/pool.ts";
+import { httpSource } from "../http/peers/member_source.ts";
 import { addressFromHeader, createApp, problem } from "../http/mod.ts";
 import {
   type DurableObjectStorage,
@@ -13,7 +15,8 @@ import {
 import { EDGE_SETTINGS } from "./host/edge_settings.ts";
 import { fillFromOrigin } from "./host/origin.ts";
 import type { SnapshotStorage } from "../snapshot/storage/storage.ts";
-import { parseClusterText } from "../wire/mod.ts";
+import { DURABLE_OBJECT_LIMITS } from "../stores/platform_limits.ts";
+import { MAX_BODY_BYTES, parseClusterText } from "../wire/mod.ts";
 import { memberId, replicaFromVariables, storeName } from "./identity/environment.ts";
 import { checkMember, createKeyValue } from "./identity/member_place.ts";
 import { type AlarmStorage, ObjectTimer } from "./host/object_timer.ts";
@@ -36,6 +39,7 @@ export {
   type LogEntry,
   type LogFormat,
   type LogOptions,
+  type OutgoingLimits,
   type Policy,
   policyFromVariables,
   type PolicyVariable,
@@ -88,7 +92,16 @@ export interface ReplicaObjectOptions extends HostOptions {
    * start, with `PBFT_START=new`. Members without it fetch the state from the others.
    */
   readonly origin?: SnapshotStorage;
+  /**
+   * Bounds on the requests that the object sends. Default: six connections, and 50 requests for each request or alarm that comes in, as on the
+   * free plan. What does not fit goes out later. An archive or observers of your own that call `fetch` or a binding are not counted: leave
+   * room for them.
+   */
+  readonly outgoing?: Partial<OutgoingLimits>;
 }
+
+/** Memory for what waits for one peer: an object has 128 MB for up to 27 of them. */
+const OBJECT_LIMITS = { maxOutboxBytes: MAX_BODY_BYTES + 1024 * 1024, maxOutboxBulkBytes: 2 * 1024 * 1024 };
 
 /**
  * The class of the object that is one replica. An object may be stopped at any moment; it is opened again by the next
@@ -106,6 +119,7 @@ export class ReplicaObject {
   readonly #env: ReplicaEnvironment;
   readonly #options: ReplicaObjectOptions;
   readonly #timer: ObjectTimer;
+  readonly #connections: ConnectionPool;
   #opening: Promise<MemberHost> | null = null;
 
   /** Called by the runtime with the first two. Opens nothing yet. */
@@ -113,11 +127,15 @@ export class ReplicaObject {
     this.#context = context;
     this.#env = env;
     this.#options = options;
-    this.#timer = new ObjectTimer(context.storage);
+    const timer = this.#timer = new ObjectTimer(context.storage);
+    const { maxConnections, maxSubrequests: maxRequestsPerTurn } = DURABLE_OBJECT_LIMITS;
+    const limits = { maxConnections, maxRequestsPerTurn, ...options.outgoing };
+    this.#connections = new ConnectionPool({ ...limits, timer, onTurnUsed: () => timer.wantTurn() });
   }
 
   /** Answers one request. Messages that the request causes are sent after the answer. */
   async fetch(request: Request): Promise<Response> {
+    this.#beginTurn();
     try {
       const { member, fetch } = await this.#opened();
       const response = await fetch(request);
@@ -132,10 +150,17 @@ export class ReplicaObject {
 
   /** The alarm: runs the timers that are due. */
   async alarm(): Promise<void> {
+    this.#beginTurn();
     const { member } = await this.#opened();
     this.#timer.onAlarm();
     this.#context.waitUntil(member.poke());
-    await member.node?.wake();
+    await Promise.race([member.node?.wake(), this.#timer.turnUsed]);
+  }
+
+  /** The platform counts requests anew for each one, and each alarm, that comes in. */
+  #beginTurn(): void {
+    this.#timer.turnBegan();
+    this.#connections.beginTurn();
   }
 
   #opened(): Promise<MemberHost> {
@@ -173,9 +198,14 @@ export class ReplicaObject {
         stateMachine,
         observers,
         persistInputs: true,
+        limits: OBJECT_LIMITS,
         ...started,
       },
-      openTransport: (epoch, member, membership) => ({ transport: transportOf(epoch, member, privateKey, membership) }),
+      source: httpSource(undefined, (exchange) => this.#connections.run(exchange)),
+      openTransport: (epoch, member, membership) => {
+        const connections = this.#connections.to(epoch.genesis.replicas.length);
+        return { transport: transportOf(epoch, member, privateKey, membership, connections) };
+      },
       createApp: (node, { ended: _, ...parts }) => createApp(node, { ...policy, ...parts, timer }).fetch,
     });
   }

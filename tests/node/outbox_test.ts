@@ -34,6 +34,7 @@ function setUp(limits: Partial<OutboxOptions["limits"]> = {}, more: Pick<OutboxO
     limits: {
       maxOutboxFrames: 100,
       maxOutboxBytes: 1000,
+      maxOutboxBulkBytes: 1000,
       maxBodyFrames: 10,
       maxBodyBytes: 100,
       deliveryTimeoutMs: 5_000,

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Digest, ReplicaId } from "../../core/messages/ids.ts";
-import type { Transport } from "../../node/ports.ts";
+import type { Connections, Transport } from "../../node/ports.ts";
 import { type ClusterFile, encodeBundle } from "../../wire/mod.ts";
 import { CBOR } from "../middleware/submitter.ts";
 import { MEMBER_HEADER, type Membership } from "./membership.ts";
@@ -19,6 +19,8 @@ export interface FetchTransportOptions {
   readonly relayer?: Relayer;
   /** Proves to the peers that this replica is a member. */
   readonly membership?: Membership;
+  /** Where the host bounds connections. */
+  readonly connections?: Connections;
   /** The host's `fetch`, or a fake. */
   readonly fetch?: typeof globalThis.fetch;
 }
@@ -54,6 +56,8 @@ function isRefusal(error: unknown): boolean {
 
 /** Sends each delivery as one POST. The only state is the host's connection pool. */
 export class FetchTransport implements Transport {
+  /** Where the host bounds connections. */
+  declare readonly connections?: Connections;
   readonly #urls: readonly string[];
   readonly #cluster: Digest;
   readonly #relayer: Relayer | undefined;
@@ -61,7 +65,9 @@ export class FetchTransport implements Transport {
   readonly #fetch: typeof globalThis.fetch;
 
   /** Reads the members' URLs. @throws {TypeError} if a member has none. */
-  constructor({ clusterFile, cluster, relayer, membership, fetch = globalThis.fetch }: FetchTransportOptions) {
+  constructor(options: FetchTransportOptions) {
+    const { clusterFile, cluster, relayer, membership, connections, fetch = globalThis.fetch } = options;
+    if (connections) this.connections = connections;
     this.#urls = clusterFile.genesis.replicas.map(({ name }) => {
       const url = clusterFile.urls[name];
       if (url === undefined) throw new TypeError(`urls.${name}: expected a URL, got nothing`);

@@ -18,13 +18,19 @@ function send(fetch: typeof globalThis.fetch, url: string, path: string, init?: 
   return fetch(at, { redirect: "manual", signal: AbortSignal.timeout(TIMEOUT_MS), ...init });
 }
 
+/** Runs an exchange when the host has a connection for it, and ends it by the signal. */
+type RunExchange = <T>(exchange: (signal: AbortSignal) => Promise<T>) => Promise<T>;
+
 /** The other members as a source of links and of state. Nothing that it gives is trusted: links and blobs are checked. */
-export function httpSource(fetch: typeof globalThis.fetch = globalThis.fetch): MemberSource {
-  const ask = async (url: string, path: string, init?: RequestInit): Promise<Uint8Array> => {
-    const response = await send(fetch, url, path, init);
-    const bytes = await readBounded(response);
-    if (!response.ok) throw new Error(`${url}: ${path} answered ${response.status}`);
-    return bytes;
+export function httpSource(fetch: typeof globalThis.fetch = globalThis.fetch, run?: RunExchange): MemberSource {
+  const ask = (url: string, path: string, init: RequestInit = {}): Promise<Uint8Array> => {
+    const exchange = async (signal = AbortSignal.timeout(TIMEOUT_MS)) => {
+      const response = await send(fetch, url, path, { ...init, signal });
+      const bytes = await readBounded(response);
+      if (!response.ok) throw new Error(`${url}: ${path} answered ${response.status}`);
+      return bytes;
+    };
+    return run ? run(exchange) : exchange();
   };
   /** What the member shows to those of the epoch before. */
   const standing = async (url: string) =>

@@ -5,6 +5,8 @@
  * Where deliveries take long, by distance or because the peer commits before it answers, several are in flight: a commit
  * must not wait for the answer to a prepare. Where they are short that would only make more and smaller ones. Frames may
  * overtake each other then. The protocol allows that: networks reorder, too.
+ *
+ * Where the host bounds connections, frames stay in the queue until there is one for this peer. Then bulk is delivered apart from what decides.
  * @module
  */
 import { millis, type ReplicaId } from "../../core/messages/ids.ts";
@@ -14,7 +16,7 @@ import { Backoff, type Jitter } from "../async/backoff.ts";
 import type { NodeLimits } from "../limits.ts";
 import { OutboxQueue } from "./outbox_queue.ts";
 import { PeerReachability } from "./peer_reachability.ts";
-import type { Timer, Transport } from "../ports.ts";
+import type { Lane, RunningDelivery, Timer, Transport, WaitingFrames } from "../ports.ts";
 import type { OutboxStatus } from "../status.ts";
 import type { HostEvent } from "../host_event.ts";
 
@@ -41,6 +43,7 @@ export interface OutboxOptions {
     NodeLimits,
     | "maxOutboxFrames"
     | "maxOutboxBytes"
+    | "maxOutboxBulkBytes"
     | "maxBodyFrames"
     | "maxBodyBytes"
     | "deliveryTimeoutMs"
@@ -54,9 +57,11 @@ interface InFlight {
   readonly timeout: Deadline;
   /** By the monotonic clock, ms. */
   readonly startedAt: number;
-  /** Resolves when it has ended, successfully or not. */
-  readonly ended: Promise<void>;
-  readonly resolve: () => void;
+  /** Where the host bounds connections. */
+  readonly lane: Lane | undefined;
+  /** Resolves when it has ended: whether the peer has accepted it. */
+  readonly ended: Promise<boolean>;
+  readonly resolve: (isTaken: boolean) => void;
 }
 
 /** The end of a delivery or a pause. A host with coarse alarms may notify us of it up to a minute late. */
@@ -70,7 +75,7 @@ interface Deadline {
  * The frames for one peer. Each is sent at most once. A frame that is dropped here or lost on the network is
  * requested again by the protocol's status messages.
  */
-export class Outbox {
+export class Outbox implements WaitingFrames {
   readonly #options: OutboxOptions;
   readonly #backoff: Backoff;
   readonly #reachability: PeerReachability;
@@ -114,22 +119,40 @@ export class Outbox {
     for (const delivery of this.#deliveries) if (this.#isOver(delivery.timeout)) this.#timeOut(delivery);
     if (this.#isOver(this.#pause)) this.#endPause();
     const { peer, transport, limits } = this.#options;
+    if (transport.connections) return transport.connections.ask(peer, this);
     while (!this.#closed && !this.#pause && this.#queue.length > 0) {
-      if (!transport.send && !this.#mayDeliver) return;
+      if (!transport.send && !this.#mayDeliver()) return;
       const frames = this.#queue.next(limits.maxBodyFrames, limits.maxBodyBytes);
       const isSent = transport.send?.(peer, frames) ?? false;
-      if (!isSent && !this.#mayDeliver) return;
+      if (!isSent && !this.#mayDeliver()) return;
       this.#queue.remove(frames.length);
       if (isSent) this.#succeeded();
       else this.#deliver(frames);
     }
   }
 
-  /** Whether another delivery may begin. */
-  get #mayDeliver(): boolean {
-    const [oldest] = this.#deliveries;
+  /** @inheritdoc */
+  waits(lane: Lane): boolean {
+    return !this.#closed && !this.#pause && this.#queue.holdsIn(lane) && this.#mayDeliver(lane);
+  }
+
+  /** @inheritdoc */
+  start(lane: Lane): RunningDelivery {
+    const { maxBodyFrames, maxBodyBytes } = this.#options.limits;
+    const delivery = this.#deliver(this.#queue.take(lane, maxBodyFrames, maxBodyBytes), lane);
+    return { ended: delivery.ended, abort: (reason) => this.#abort(delivery, reason) };
+  }
+
+  /** Whether another delivery may begin, of this lane if there are lanes. */
+  #mayDeliver(lane?: Lane): boolean {
+    let [oldest] = this.#deliveries;
+    let count = this.#deliveries.size;
+    if (lane) {
+      const inLane = [...this.#deliveries].filter((delivery) => delivery.lane === lane);
+      [oldest, count] = [inLane[0], inLane.length];
+    }
     if (!oldest) return true;
-    if (this.#deliveries.size >= this.#options.limits.maxDeliveriesInFlight) return false;
+    if (count >= this.#options.limits.maxDeliveriesInFlight) return false;
     return Math.max(this.#meanMs, this.#options.timer.monotonic() - oldest.startedAt) >= LONG_MS;
   }
 
@@ -158,17 +181,18 @@ export class Outbox {
     for (const delivery of this.#deliveries) this.#abort(delivery, reason);
   }
 
-  #deliver(frames: readonly Uint8Array[]): void {
+  #deliver(frames: readonly Uint8Array[], lane?: Lane): InFlight {
     const { peer, transport, limits, timer } = this.#options;
-    const { promise: ended, resolve } = deferred<void>();
+    const { promise: ended, resolve } = deferred<boolean>();
     const controller = new AbortController();
     const timeout = this.#after(limits.deliveryTimeoutMs, () => this.#timeOut(delivery));
-    const delivery: InFlight = { frames, controller, timeout, startedAt: timer.monotonic(), ended, resolve };
+    const delivery: InFlight = { frames, controller, timeout, startedAt: timer.monotonic(), lane, ended, resolve };
     this.#deliveries.add(delivery);
     startDelivery(transport, peer, frames, controller.signal).then(
       () => this.#end(delivery),
       (error) => this.#end(delivery, { error }),
     );
+    return delivery;
   }
 
   /**
@@ -186,11 +210,13 @@ export class Outbox {
       }
       this.#startPause();
     } else {
-      this.#meanMs += GAIN * (this.#options.timer.monotonic() - delivery.startedAt - this.#meanMs);
+      if (delivery.lane !== "bulk") {
+        this.#meanMs += GAIN * (this.#options.timer.monotonic() - delivery.startedAt - this.#meanMs);
+      }
       this.#succeeded();
     }
     this.flush();
-    delivery.resolve();
+    delivery.resolve(!failure);
   }
 
   #timeOut(delivery: InFlight): void {

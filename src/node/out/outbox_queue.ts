@@ -9,6 +9,7 @@
 import { equalBytes } from "../../core/tree/bytes.ts";
 import type { MessageKind } from "../../core/messages/messages.ts";
 import type { NodeLimits } from "../limits.ts";
+import type { Lane } from "../ports.ts";
 
 /** Rank of a kind: lower ranks are dropped first, and within a rank the oldest frame. */
 type Rank = 0 | 1 | 2;
@@ -28,20 +29,29 @@ function rankOf(kind: MessageKind): Rank {
   }
 }
 
+/** The lane of a kind: bulk is for those who catch up, and nobody else waits for it. */
+function laneOf(kind: MessageKind): Lane {
+  return kind === "blobs" || kind === "decision" ? "bulk" : "deciding";
+}
+
 interface Waiting {
   readonly frame: Uint8Array;
   readonly rank: Rank;
+  readonly lane: Lane;
 }
+
+type QueueLimits = Pick<NodeLimits, "maxOutboxFrames" | "maxOutboxBytes" | "maxOutboxBulkBytes">;
 
 /** The queue of one peer. */
 export class OutboxQueue {
-  readonly #limits: Pick<NodeLimits, "maxOutboxFrames" | "maxOutboxBytes">;
+  readonly #limits: QueueLimits;
   #waiting: Waiting[] = [];
   /** Number of frames of each rank. */
   readonly #counts: [number, number, number] = [0, 0, 0];
   #bytes = 0;
+  #bulkBytes = 0;
 
-  constructor(limits: Pick<NodeLimits, "maxOutboxFrames" | "maxOutboxBytes">) {
+  constructor(limits: QueueLimits) {
     this.#limits = limits;
   }
 
@@ -60,11 +70,16 @@ export class OutboxQueue {
     const rank = rankOf(kind);
     // View change messages are sent repeatedly; duplicates would leave no space for anything else.
     if (rank === 2 && this.#holds(frame)) return 0;
-    this.#waiting.push({ frame, rank });
+    const lane = laneOf(kind);
+    this.#waiting.push({ frame, rank, lane });
     this.#counts[rank]++;
     this.#bytes += frame.length;
-    const { maxOutboxFrames, maxOutboxBytes } = this.#limits;
+    if (lane === "bulk") this.#bulkBytes += frame.length;
+    const { maxOutboxFrames, maxOutboxBytes, maxOutboxBulkBytes } = this.#limits;
     let dropped = 0;
+    for (; this.#bulkBytes > maxOutboxBulkBytes; dropped++) {
+      this.#dropAt(this.#waiting.findIndex((one) => one.lane === "bulk"));
+    }
     for (; this.#waiting.length > maxOutboxFrames || this.#bytes > maxOutboxBytes; dropped++) this.#dropOne();
     return dropped;
   }
@@ -82,17 +97,31 @@ export class OutboxQueue {
 
   /** Removes the oldest frames. */
   remove(count: number): void {
-    for (const { frame, rank } of this.#waiting.splice(0, count)) {
-      this.#counts[rank]--;
-      this.#bytes -= frame.length;
-    }
+    for (const one of this.#waiting.splice(0, count)) this.#uncount(one);
+  }
+
+  /** Whether frames of this lane are queued. */
+  holdsIn(lane: Lane): boolean {
+    return this.#waiting.some((one) => one.lane === lane);
+  }
+
+  /** Removes and returns the oldest frames of this lane: one, and further ones within both bounds. */
+  take(lane: Lane, maxFrames: number, maxBytes: number): readonly Uint8Array[] {
+    const inLane = this.#waiting.filter((one) => one.lane === lane);
+    const others = this.#waiting.filter((one) => one.lane !== lane);
+    this.#waiting = inLane;
+    const frames = this.next(maxFrames, maxBytes);
+    this.remove(frames.length);
+    // The order between lanes matters to nobody: what is dropped is chosen by rank, and within one lane by age.
+    this.#waiting.push(...others);
+    return frames;
   }
 
   /** Drops all frames. */
   clear(): void {
     this.#waiting = [];
     this.#counts.fill(0);
-    this.#bytes = 0;
+    this.#bytes = this.#bulkBytes = 0;
   }
 
   #holds(frame: Uint8Array): boolean {
@@ -101,9 +130,17 @@ export class OutboxQueue {
 
   #dropOne(): void {
     const lowest = this.#counts.findIndex((count) => count > 0);
-    const at = this.#waiting.findIndex(({ rank }) => rank === lowest);
-    const [{ frame, rank }] = this.#waiting.splice(at, 1) as [Waiting];
+    this.#dropAt(this.#waiting.findIndex(({ rank }) => rank === lowest));
+  }
+
+  #dropAt(at: number): void {
+    const [one] = this.#waiting.splice(at, 1) as [Waiting];
+    this.#uncount(one);
+  }
+
+  #uncount({ frame, rank, lane }: Waiting): void {
     this.#counts[rank]--;
     this.#bytes -= frame.length;
+    if (lane === "bulk") this.#bulkBytes -= frame.length;
   }
 }

@@ -46,6 +46,8 @@ export interface MemberHostOptions {
   readonly approvesRotations?: boolean | undefined;
   /** Opens the transport to the other members of an epoch. */
   readonly openTransport: (epoch: Epoch, self: ReplicaId, membership: Membership) => OpenTransport;
+  /** Asks members of other epochs. Default: by `fetch`. */
+  readonly source?: ClusterMemberOptions["source"];
   /** Makes the routes of an epoch. */
   readonly createApp: (node: HostedNode & ReplicaNode, parts: AppParts) => ReplicaApp["fetch"];
 }
@@ -115,7 +117,7 @@ export async function openMemberHost(options: MemberHostOptions): Promise<Member
   let opened: ClusterMember | null = null;
   const member = await ClusterMember.open({
     ...options.member,
-    source: httpSource(),
+    source: options.source ?? httpSource(),
     transport: (epoch, self) => {
       const membership = membershipOf(epoch, self, privateKey);
       const transport = options.openTransport(epoch, self, membership);

@@ -4,6 +4,7 @@
  * @module
  */
 import { type Millis, millis } from "../../core/messages/ids.ts";
+import { deferred } from "../../node/async/deferred.ts";
 import type { Timer } from "../../node/ports.ts";
 
 /** The part of `ctx.storage` that sets the object's alarm. */
@@ -16,6 +17,8 @@ export interface AlarmStorage {
 const SHORTEST_ALARM_MS = 2_000;
 /** No timeout is set for a longer time, ms, only the alarm: a pending timeout keeps the object in memory, and this time is billed. */
 const LONGEST_TIMEOUT_MS = 15_000;
+/** An alarm of the object's own begins a turn only if no request has within this time, ms: it costs a write and a request. */
+const NEXT_TURN_MS = 250;
 
 interface Scheduled {
   readonly at: Millis;
@@ -29,6 +32,8 @@ export class ObjectTimer implements Timer {
   readonly #scheduled = new Set<Scheduled>();
   /** The time of the stored alarm, as far as this instance knows. */
   #alarmAt = Infinity;
+  #turnTimeout: ReturnType<typeof setTimeout> | undefined;
+  #turnUsed = deferred<void>();
 
   /** Makes a timer with nothing scheduled. */
   constructor(storage: AlarmStorage) {
@@ -66,6 +71,27 @@ export class ObjectTimer implements Timer {
     setTimeout(run, 0);
   }
 
+  /** Something waits for the next turn: if none has begun soon ({@linkcode ObjectTimer.turnBegan}), an alarm begins one. */
+  wantTurn(): void {
+    this.#turnUsed.resolve();
+    this.#turnTimeout ??= setTimeout(() => {
+      this.#turnTimeout = undefined;
+      this.#set(Date.now());
+    }, NEXT_TURN_MS);
+  }
+
+  /** Resolves once something waits for the turn after this one: it can't begin by an alarm while the one before is handled. */
+  get turnUsed(): Promise<void> {
+    return this.#turnUsed.promise;
+  }
+
+  /** A turn has begun, by a request or an alarm. */
+  turnBegan(): void {
+    clearTimeout(this.#turnTimeout);
+    this.#turnTimeout = undefined;
+    this.#turnUsed = deferred();
+  }
+
   /** Called when the stored alarm fires. Runs the timers that are due: none, if it was cancelled. */
   onAlarm(): void {
     this.#alarmAt = Infinity;
@@ -86,7 +112,10 @@ export class ObjectTimer implements Timer {
 
   /** Stores the alarm unless an earlier one is stored. When an earlier one fires, the next one is set. */
   #store(at: Millis): void {
-    const wanted = Math.max(at, Date.now() + SHORTEST_ALARM_MS);
+    this.#set(Math.max(at, Date.now() + SHORTEST_ALARM_MS));
+  }
+
+  #set(wanted: number): void {
     if (wanted >= this.#alarmAt) return;
     this.#alarmAt = wanted;
     this.#storage.setAlarm(wanted).catch(() => this.#alarmAt = Infinity);

@@ -11,7 +11,7 @@ import {
   SocketTransport,
   type SocketTransportOptions,
 } from "../../http/mod.ts";
-import type { Timer } from "../../node/ports.ts";
+import type { Connections, Timer } from "../../node/ports.ts";
 import type { HostEvent } from "../../node/host_event.ts";
 import type { Epoch } from "../../wire/epochs/mod.ts";
 
@@ -53,8 +53,9 @@ export function transportOf(
   self: ReplicaId,
   privateKey: string,
   membership: Membership = membershipOf(epoch, self, privateKey),
+  connections?: Connections,
 ): FetchTransport {
   const { cluster, context, number } = epoch;
   const relayer = { self, signer: createSigner(privateKey, context, number) };
-  return new FetchTransport({ clusterFile: epoch, cluster, relayer, membership });
+  return new FetchTransport({ clusterFile: epoch, cluster, relayer, membership, ...(connections && { connections }) });
 }

@@ -122,7 +122,10 @@ export const ROOM: readonly Mutant[] = [
     name: "outbox-bytes-not-given-back",
     why: "what was sent still counts: in the end nothing waits for a peer but the last frame",
     edits: [
-      outbox("      this.#counts[rank]--;\n      this.#bytes -= frame.length;\n", "      this.#counts[rank]--;\n"),
+      outbox(
+        "for (const one of this.#waiting.splice(0, count)) this.#uncount(one);",
+        "for (const one of this.#waiting.splice(0, count)) { this.#uncount(one); this.#bytes += one.frame.length; }",
+      ),
     ],
     breaks: ["bounds", "liveness", "calm"],
   },
