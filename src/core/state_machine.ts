@@ -141,6 +141,11 @@ export interface LazyLoading {
   /** Puts chunks in memory, in any order. A chunk that is there already, and may have changed, stays as it is. */
   load(chunks: Iterable<LoadedChunk>): void;
   /**
+   * Optional: checks that these chunks, by ascending id, are all chunks of one state, as {@linkcode StateMachine.restore}
+   * does, without keeping them. @throws what `restore` throws.
+   */
+  check?(chunks: Iterable<readonly [id: string, chunk: Uint8Array]>): void;
+  /**
    * The chunks that must be loaded before these operations can be executed one after another, or answered as queries.
    * Empty if none is missing.
    */

@@ -28,6 +28,11 @@ export function freezeChunks(map: LeafMap): FrozenChanges {
   };
 }
 
+/** The leaves of these chunks, one by one. @throws as {@linkcode decodeChunk}. */
+export function* decodeChunks(chunks: Iterable<readonly [id: string, chunk: Uint8Array]>): Generator<LeafContent> {
+  for (const [id, chunk] of chunks) yield decodeChunk(id, chunk);
+}
+
 /** The inverse of {@linkcode encodeChunk}. @throws {TypeError} if `chunk` is not the bytes of a leaf with this id. */
 export function decodeChunk(id: string, chunk: Uint8Array): LeafContent {
   const [depth, ...entries] = parse(chunk);

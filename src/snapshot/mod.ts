@@ -17,7 +17,7 @@ export { storageArchive } from "./storage/archive.ts";
 export { audit, type AuditOptions, type AuditReport } from "./audit/audit.ts";
 export { folderStorage } from "./storage/folder.ts";
 export type { ProvenHead, SnapshotHead } from "./manifest.ts";
-export { type MigratedState, migrateSnapshot, type MigrationChoice } from "./migrate.ts";
+export { type MigratedState, migrateSnapshot, type MigrationChoice } from "./migration/migrate.ts";
 export { nodeSource, type SnapshotNode } from "./node_source.ts";
 export { pruneSnapshots } from "./prune.ts";
 export { type OriginChoice, restoreOrigin, restoreSnapshot } from "./restore.ts";

@@ -213,3 +213,31 @@ Deno.test("frozen leaves are given as they were, whatever changes before they ar
     }
   }
 });
+
+Deno.test("leaves are checked one by one as they are when they are put in place: one that is missing or misplaced is refused", () => {
+  const random = new Random(17);
+  let refused = 0;
+  for (let run = 0; run < 200; run++) {
+    const count = random.int(1, 60);
+    const entries = Array.from(
+      { length: count },
+      (_, i) => [`${random.int(0, 999)}.${i}`, "v".repeat(random.int(0, 89))],
+    );
+    const all = [...leavesByDefinition(entries as [string, string][]).values()];
+    const wrong = random.int(0, 2);
+    if (wrong === 1) all.splice(random.int(0, all.length - 1), 1);
+    const at = random.int(0, Math.max(0, all.length - 1));
+    if (wrong === 2 && all[at]) all[at] = { ...all[at], depth: all[at].depth + (random.int(0, 1) === 0 ? 1 : -1) };
+    const tried = [(map: LeafMap) => map.fill(all), (map: LeafMap) => map.check(all)].map((attempt) => {
+      try {
+        attempt(new LeafMap(MAX_SIZE));
+        return "taken";
+      } catch (error) {
+        return (error as Error).message;
+      }
+    });
+    assertEquals(tried[0], tried[1]);
+    if (tried[0] !== "taken") refused++;
+  }
+  assertGreater(refused, 50);
+});

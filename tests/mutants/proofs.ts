@@ -19,7 +19,7 @@ const manifest = inFile("src/snapshot/manifest.ts");
 const trust = inFile("src/snapshot/trust.ts");
 const verify = inFile("src/snapshot/verify.ts");
 const restore = inFile("src/snapshot/restore.ts");
-const migration = inFile("src/snapshot/migrate.ts");
+const migration = inFile("src/snapshot/migration/migrate.ts");
 const auditing = inFile("src/snapshot/audit/audit.ts");
 const genesis = inFile("src/wire/genesis.ts");
 const evidence = inFile("src/client/proofs/verify/evidence.ts");
@@ -136,7 +136,24 @@ export const PROOFS: readonly ProofMutant[] = [
   {
     name: "migration-tried-once",
     why: "a genesis names a root that nobody else finds",
-    edits: [migration("if (await migration.blobsOf(chunks) !== root) {", "if (root.length === 0) {")],
+    edits: [migration("if (again !== root) {", "if (root.length === 0) {")],
+    tests: ["tests/snapshot/migrate_test.ts"],
+  },
+  {
+    name: "migrated-state-not-checked",
+    why: "a cluster begins with a state that its machine can't read",
+    edits: [migration("this.#attempt(() => checkState(versions.create(to), chunks));", "")],
+    tests: ["tests/snapshot/migrate_test.ts"],
+  },
+  {
+    name: "former-chunk-kept-in-the-migrated-state",
+    why: "a chunk that the migration does not give again is a part of the new state",
+    edits: [
+      migration(
+        "if (!given.has(id)) tree.put(MACHINE + id, null);",
+        "if (given.size === 0) tree.put(MACHINE + id, null);",
+      ),
+    ],
     tests: ["tests/snapshot/migrate_test.ts"],
   },
   {

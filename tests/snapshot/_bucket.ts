@@ -28,3 +28,10 @@ export class Bucket implements SnapshotStorage {
     for (const key of [...this.values.keys()]) if (key.startsWith(prefix)) yield key;
   }
 }
+
+/** The same, read at once, as a folder is. */
+export class SyncBucket extends Bucket {
+  getSync(key: string): Uint8Array | null {
+    return this.values.get(key) ?? null;
+  }
+}

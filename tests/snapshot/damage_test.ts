@@ -7,7 +7,7 @@ import { clusterId, sha256 } from "../../src/crypto/mod.ts";
 import { KeyValue } from "../../src/machines/mod.ts";
 import { audit } from "../../src/snapshot/audit/audit.ts";
 import { encodeManifest } from "../../src/snapshot/manifest.ts";
-import { migrateSnapshot } from "../../src/snapshot/migrate.ts";
+import { migrateSnapshot } from "../../src/snapshot/migration/migrate.ts";
 import { pruneSnapshots } from "../../src/snapshot/prune.ts";
 import { restoreSnapshot } from "../../src/snapshot/restore.ts";
 import { SnapshotError } from "../../src/snapshot/snapshot_error.ts";

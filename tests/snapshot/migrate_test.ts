@@ -5,7 +5,7 @@ import { main } from "../../src/cli/mod.ts";
 import type { Genesis } from "../../src/core/config.ts";
 import type { Migrate } from "../../src/core/epochs/versions.ts";
 import type { ReplicaId } from "../../src/core/messages/ids.ts";
-import { migrateSnapshot } from "../../src/snapshot/migrate.ts";
+import { migrateSnapshot } from "../../src/snapshot/migration/migrate.ts";
 import { restoreOrigin } from "../../src/snapshot/restore.ts";
 import { SnapshotError } from "../../src/snapshot/snapshot_error.ts";
 import { folderStorage } from "../../src/snapshot/storage/folder.ts";
@@ -15,7 +15,7 @@ import { parseClusterFile, utf8 } from "../../src/wire/mod.ts";
 import { clusterFile, FOUR, Members, urlsOf } from "../node/_epochs.ts";
 import { inFolder } from "../tools/folder.ts";
 import { TWO_VERSIONS } from "../tools/two_versions.ts";
-import { Bucket } from "./_bucket.ts";
+import { Bucket, SyncBucket } from "./_bucket.ts";
 import { past, VERSIONS } from "./_epochs.ts";
 
 const { past: parent, saved } = await past();
@@ -26,8 +26,7 @@ const old = saved[2]!;
 const to = "key-value/2";
 const choice = { genesis: parentGenesis, sequence: old.sequence, to, stateMachine: VERSIONS };
 
-function copyOf(storage: Bucket): Bucket {
-  const copy = new Bucket();
+function copyOf<B extends Bucket>(storage: Bucket, copy: B = new Bucket() as B): B {
   for (const [key, value] of storage.values) copy.values.set(key, value);
   return copy;
 }
@@ -38,7 +37,7 @@ function versionsWith(migrate: Migrate) {
 }
 
 Deno.test("everybody makes the same state of a snapshot, and a cluster of the next version begins with it", async () => {
-  const [storage, other] = [copyOf(parent.storage), copyOf(parent.storage)];
+  const [storage, other] = [copyOf(parent.storage), copyOf(parent.storage, new SyncBucket())];
   const { made, ...migrated } = await migrateSnapshot(storage, choice);
   assertEquals([migrated.sequence, migrated.from, migrated.to], [old.sequence, "key-value/1", to]);
   assertNotEquals(migrated.root, old.root);
@@ -85,6 +84,12 @@ Deno.test("without the migration, or with one that is not sound, nothing is made
   const failing: Migrate = () => {
     throw new Error("no such thing");
   };
+  function* midway(chunks: ReadonlyMap<string, Uint8Array>): Generator<[string, Uint8Array]> {
+    for (const one of chunks) {
+      yield one;
+      throw new Error("in the middle");
+    }
+  }
   const { "key-value/1": first } = VERSIONS;
   const ends = saved[3]!; // its checkpoint closes epoch 1, so its state is that of version 2 already
   const wrong: readonly [given: Partial<Parameters<typeof migrateSnapshot>[1]>, error: string][] = [
@@ -95,24 +100,62 @@ Deno.test("without the migration, or with one that is not sound, nothing is made
     [{ sequence: ends.sequence, to: "key-value/1" }, "expected version key-value/1, and how it is made of key-value/2"],
     [{ stateMachine: versionsWith(failing) }, `fails on the state at ${old.sequence}: no such thing`],
     [{ stateMachine: versionsWith(() => new Map([["k", new Uint8Array([255])]])) }, "fails on the state at"],
+    [{ stateMachine: versionsWith((chunks) => [...chunks].slice(1)) }, "is not one of this state"],
+    [{ stateMachine: versionsWith(midway) }, `fails on the state at ${old.sequence}: in the middle`],
     [{ stateMachine: versionsWith(drifting) }, "gives another state the second time: it is not deterministic"],
     [{ genesis: { ...parentGenesis, name: "other" } }, "genesis: expected that of cluster"],
     [{ sequence: 1 }, "expected a snapshot of number 1"],
   ];
   for (const [given, error] of wrong) {
-    await assertRejects(() => migrateSnapshot(storage, { ...choice, ...given }), SnapshotError, error);
-    assertEquals(storage.values.size, before, error);
+    for (const place of [storage, copyOf(storage, new SyncBucket())]) {
+      await assertRejects(() => migrateSnapshot(place, { ...choice, ...given }), SnapshotError, error);
+      assertEquals(place.values.size, before, error);
+    }
   }
   // A disk that is full: the root is stored last, so a second run finishes it.
   let puts = 0;
   const { root } = await migrateSnapshot(copyOf(parent.storage), choice);
   const full = copyOf(parent.storage);
   const put = full.put.bind(full);
-  full.put = (...args) => ++puts > 2 ? Promise.reject(new Error("ENOSPC")) : put(...args);
+  full.put = (...args) => ++puts > 1 ? Promise.reject(new Error("ENOSPC")) : put(...args);
   await assertRejects(() => migrateSnapshot(full, choice), Error, "ENOSPC");
   assertEquals(full.values.has(`blobs/${root}`), false);
   puts = -Infinity;
   assertEquals((await migrateSnapshot(full, choice)).root, root);
+});
+
+Deno.test("chunks are read when the migration asks for them, and stored before it has given all", async () => {
+  const storage = copyOf(parent.storage, new SyncBucket());
+  const CHUNKS = 60;
+  /** What happens, in order. */
+  const said: string[] = [];
+  const { getSync, put } = storage;
+  storage.getSync = (key) => (said.push("read"), getSync.call(storage, key));
+  storage.put = (...args) => (said.push("put"), put.apply(storage, args));
+  /** Chunks of the machine: more than may be in memory at once. */
+  function* larger(chunks: ReadonlyMap<string, Uint8Array>): Generator<[string, Uint8Array]> {
+    assertEquals([chunks.size > 1, chunks.has("no such chunk"), chunks.get("no such chunk")], [true, false, undefined]);
+    const next = VERSIONS[to].create();
+    for (let i = 0; i < CHUNKS; i++) next.execute(utf8(`SET ${"k".repeat(i + 1)} ${String(i % 10).repeat(60_000)}`));
+    yield* next.takeChanges() as Iterable<[string, Uint8Array]>;
+    said.push("given");
+  }
+  await migrateSnapshot(storage, { ...choice, stateMachine: versionsWith(larger) });
+  assert(said.filter((what) => what === "put").length > CHUNKS);
+  assert(said.indexOf("put") < said.lastIndexOf("given"), said.join(" "));
+
+  said.length = 0;
+  const copied: string[] = [];
+  await migrateSnapshot(copyOf(storage, Object.assign(new SyncBucket(), { getSync: storage.getSync })), {
+    ...choice,
+    stateMachine: versionsWith(function* (chunks) {
+      for (const [id, chunk] of chunks) {
+        copied.push(said.join(" "));
+        yield [id, chunk];
+      }
+    }),
+  });
+  assertEquals(copied.slice(0, 3), ["read", "read read", "read read read"]);
 });
 
 Deno.test("init --from makes a genesis of the next version, whose root snapshot migrate finds on every copy", () =>

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Genesis } from "../../core/config.ts";
-import { type MigratedState, migrateSnapshot, rulesAfter } from "../../snapshot/migrate.ts";
+import { type MigratedState, migrateSnapshot, rulesAfter } from "../../snapshot/migration/migrate.ts";
 import { SnapshotError } from "../../snapshot/snapshot_error.ts";
 import { folderStorage } from "../../snapshot/storage/folder.ts";
 import type { SnapshotStorage } from "../../snapshot/storage/storage.ts";

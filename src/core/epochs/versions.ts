@@ -6,7 +6,7 @@
  * @module
  */
 import type { Millis, SequenceNumber } from "../messages/ids.ts";
-import { checkedChanges } from "../ordering/machine_guard.ts";
+import { eachChange } from "../ordering/machine_guard.ts";
 import type { StateMachine } from "../state_machine.ts";
 
 /** The facts that a migration may depend on besides the state. All replicas see the same values. */
@@ -97,9 +97,12 @@ export class MachineVersions {
 
   /** How the state of one version becomes that of another, over those between them if need be; `null` if nobody knows. */
   migration(from: string, to: string): Migrate | null {
-    const steps = this.#stepsTo(to, from, new Set());
-    if (!steps) return null;
-    return (chunks, context) => steps.reduce((state, step) => migrated(step, state, context), chunks);
+    const [first, ...more] = this.#stepsTo(to, from, new Set()) ?? [];
+    if (!first || more.length === 0) return first ?? null;
+    // Only the last step may give its chunks one by one.
+    const last = more.pop()!;
+    return (chunks, context) =>
+      last([first, ...more].reduce((state, step) => migrated(step, state, context), chunks), context);
   }
 
   #stepsTo(
@@ -125,9 +128,16 @@ export function migrated(
   chunks: ReadonlyMap<string, Uint8Array>,
   context: MigrationContext,
 ): ReadonlyMap<string, Uint8Array> {
-  const given = new Map<string, Uint8Array>();
-  for (const [id, chunk] of checkedChanges("migrate", migrate(chunks, context))) {
-    if (chunk) given.set(id, new Uint8Array(chunk));
+  return new Map(migratedOneByOne(migrate, chunks, context));
+}
+
+/** The same, one by one: of chunks with the same id the last one counts. @throws as {@linkcode migrated}, while it is read. */
+export function* migratedOneByOne(
+  migrate: Migrate,
+  chunks: ReadonlyMap<string, Uint8Array>,
+  context: MigrationContext,
+): Generator<readonly [id: string, chunk: Uint8Array]> {
+  for (const [id, chunk] of eachChange("migrate", migrate(chunks, context))) {
+    if (chunk) yield [id, new Uint8Array(chunk)];
   }
-  return given;
 }

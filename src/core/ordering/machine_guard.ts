@@ -71,10 +71,20 @@ export function checkedChanges(
   method: string,
   returned: unknown,
 ): readonly (readonly [id: string, chunk: Uint8Array | null])[] {
+  return [...eachChange(method, returned)];
+}
+
+/** The same, one by one. */
+export function* eachChange(
+  method: string,
+  returned: unknown,
+): Generator<readonly [id: string, chunk: Uint8Array | null]> {
   const changes = returned as Iterable<unknown> | null | undefined;
   ignoreRejection(changes);
-  if (typeof changes?.[Symbol.iterator] === "function") return Array.from(changes, (one) => checkedChange(method, one));
-  throw new StateMachineError(`${method}() returned ${kindOf(changes)}: expected a list`);
+  if (typeof changes?.[Symbol.iterator] !== "function") {
+    throw new StateMachineError(`${method}() returned ${kindOf(changes)}: expected a list`);
+  }
+  for (const one of changes) yield checkedChange(method, one);
 }
 
 /** The changes of a machine that can freeze them. @throws as {@linkcode changesOf}. */

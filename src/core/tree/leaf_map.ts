@@ -221,12 +221,22 @@ export class LeafMap {
       leaf.to = leaves[index + 1]?.id ?? null;
       if (index === 0) leaf.from = "";
     }
-    for (const [index, leaf] of leaves.entries()) {
-      if (isWellPlaced(leaf, [leaves[index - 1], leaves[index + 1]], this.#maxSize)) continue;
-      throw new TypeError(`chunk ${JSON.stringify(leaf.id)}: is not one of this state`);
-    }
+    this.check(leaves);
     this.#clear(leaves.length > 0 ? leaves : [emptyLeaf()]);
     for (const { id } of leaves) this.#known.add(id);
+  }
+
+  /** Checks the leaves of a map, by ascending id, without keeping them. @throws as {@linkcode fill}. */
+  check(all: Iterable<LeafContent>): void {
+    let [before, leaf]: (Leaf | undefined)[] = [];
+    const place = (after?: Leaf) => {
+      if (leaf && !isWellPlaced(leaf, [before, after], this.#maxSize)) {
+        throw new TypeError(`chunk ${JSON.stringify(leaf.id)}: is not one of this state`);
+      }
+      [before, leaf] = [leaf, after];
+    };
+    for (const { id, depth, entries } of all) place(createLeaf(id, depth, entries));
+    place();
   }
 
   #clear(leaves: Leaf[]): void {

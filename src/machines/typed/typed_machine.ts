@@ -12,7 +12,7 @@ import {
   type StateMachine,
 } from "../../core/state_machine.ts";
 import { LeafMap } from "../../core/tree/leaf_map.ts";
-import { decodeChunk, encodeChunk, freezeChunks } from "../_chunk.ts";
+import { decodeChunk, decodeChunks, encodeChunk, freezeChunks } from "../_chunk.ts";
 import { utf8 } from "../_text.ts";
 import { decodeCall } from "./call.ts";
 import { RejectedOperation, Rejection, rejection } from "./rejection.ts";
@@ -41,6 +41,7 @@ export class TypedMachine implements StateMachine {
     load: (chunks) => {
       for (const { id, chunk, isFirst, next } of chunks) this.#map.load(decodeChunk(id, chunk), { isFirst, next });
     },
+    check: (chunks) => this.#map.check(decodeChunks(chunks)),
     needs: () => [],
     needsToSeal: () => this.#map.mergeLeaves(),
     mark: () => (this.#before = this.#map.isWhole ? null : []) !== null,

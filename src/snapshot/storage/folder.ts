@@ -4,6 +4,7 @@
  * @module
  */
 import { randomUUID } from "node:crypto";
+import { readFileSync, type Stats, statSync } from "node:fs";
 import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { SnapshotError } from "../snapshot_error.ts";
@@ -27,6 +28,7 @@ export function folderStorage(path: string): SnapshotStorage {
   const made = new Set<string>();
   return {
     get: (key) => orNull(readWhole(fileOf(key), key)),
+    getSync: (key) => readWholeSync(fileOf(key), key),
     has: async (key) => await orNull(stat(fileOf(key))) !== null,
     async put(key, value) {
       const file = fileOf(key);
@@ -58,12 +60,23 @@ export function folderStorage(path: string): SnapshotStorage {
 
 /** Reads a file. A pipe would never end, and a file of many gigabytes is none of a snapshot. */
 async function readWhole(path: string, key: string): Promise<Uint8Array> {
-  const found = await stat(path);
+  checkFile(await stat(path), key);
+  return new Uint8Array(await readFile(path));
+}
+
+/** The same at once. `null` if there is no such file. */
+function readWholeSync(path: string, key: string): Uint8Array | null {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (!found) return null;
+  checkFile(found, key);
+  return new Uint8Array(readFileSync(path));
+}
+
+function checkFile(found: Stats, key: string): void {
   if (!found.isFile()) throw new SnapshotError(`${key}: expected a file, got something else`);
   if (found.size > MAX_FILE_BYTES) {
     throw new SnapshotError(`${key}: expected at most ${MAX_FILE_BYTES} bytes, got ${found.size}`);
   }
-  return new Uint8Array(await readFile(path));
 }
 
 async function* files(path: string, top: string): AsyncGenerator<string> {

@@ -14,6 +14,11 @@ import type { Digest } from "../../core/messages/ids.ts";
 export interface SnapshotStorage {
   /** The value; `null` if there is none. */
   get(key: string): Promise<Uint8Array | null>;
+  /**
+   * Optional: the value at once, without a promise. With it a migration reads what it needs; otherwise the whole state is
+   * in memory meanwhile.
+   */
+  getSync?(key: string): Uint8Array | null;
   /** Whether there is a value. */
   has(key: string): Promise<boolean>;
   /** Stores a value: all of it or nothing, durable when this resolves. */

@@ -2,7 +2,7 @@
  * `snapshot`: saves, verifies, restores, prunes and audits snapshots in a folder.
  * @module
  */
-import { migrateSnapshot } from "../../../snapshot/migrate.ts";
+import { migrateSnapshot } from "../../../snapshot/migration/migrate.ts";
 import { pruneSnapshots } from "../../../snapshot/prune.ts";
 import { clusterIn, type SavedSnapshot, saveSnapshot } from "../../../snapshot/save.ts";
 import { SnapshotError } from "../../../snapshot/snapshot_error.ts";
