@@ -10,7 +10,7 @@ import { decodeManifest, encodeManifest, proveHead, type SnapshotHead } from "./
 import { finishPruning } from "./prune.ts";
 import { SnapshotError } from "./snapshot_error.ts";
 import type { Trust } from "./trust.ts";
-import { blobKey, manifestKey, manifestKeys, type SnapshotStorage } from "./storage/storage.ts";
+import { blobKey, manifestKey, manifestKeys, numberIn, type SnapshotStorage } from "./storage/storage.ts";
 
 /** The replica whose state is saved: in this process, or behind its HTTP interface. */
 export interface SnapshotSource {
@@ -40,6 +40,8 @@ export interface SavedSnapshot {
 
 /** Options of {@linkcode saveSnapshot}: whom the caller trusts (by default the replica), and who is told. */
 export interface SaveOptions extends Trust {
+  /** The state at an earlier number is refused, and so is one before the newest snapshot in the storage. */
+  readonly least?: number;
   /** Is called with the sum of the blobs fetched so far. */
   readonly onProgress?: (fetched: { readonly blobs: number; readonly bytes: number }) => void;
 }
@@ -65,10 +67,16 @@ export async function saveSnapshot(
   const fetched = { blobs: 0, bytes: 0 };
   await finishPruning(storage);
   const kept = await clusterIn(storage);
+  const least = Math.max(options.least ?? 0, await newestIn(storage));
   for (let attempt = 1;; attempt++) {
     const head = await source.head();
     const { sequence, root, epoch, cluster } = await proveHead(head, options);
     checkPlace({ kept, cluster }, { epoch: epoch.number, known: options.chain?.length ?? 0 });
+    if (sequence < least) {
+      throw new SnapshotError(
+        `expected the state at ${least} or later, got that at ${sequence}: the replica is behind`,
+      );
+    }
     const key = manifestKey({ sequence, root });
     try {
       if (!await storage.has(key)) {
@@ -90,6 +98,12 @@ export async function clusterIn(storage: SnapshotStorage): Promise<Digest | null
   const newest = (await manifestKeys(storage)).at(-1);
   const manifest = newest === undefined ? null : await storage.get(newest);
   return manifest && clusterId(decodeManifest(manifest, newest).genesis);
+}
+
+/** The number of the newest snapshot; 0 if there is none. */
+async function newestIn(storage: SnapshotStorage): Promise<number> {
+  const newest = (await manifestKeys(storage)).at(-1);
+  return newest === undefined ? 0 : numberIn(newest);
 }
 
 /** @throws {SnapshotError} if the storage is another cluster's, or the replica is in an earlier epoch than the caller knows. */

@@ -8,7 +8,7 @@ import { checkChunk, entriesOn, forEach, readBlob, rootIn } from "./blobs.ts";
 import { decodeManifest, proveHead, type ProvenHead } from "./manifest.ts";
 import { SnapshotError } from "./snapshot_error.ts";
 import type { Trust } from "./trust.ts";
-import { manifestKey, manifestKeys, type SnapshotStorage } from "./storage/storage.ts";
+import { manifestKey, manifestKeys, numberIn, type SnapshotStorage } from "./storage/storage.ts";
 
 /** A snapshot that is complete and proven. */
 export interface VerifiedSnapshot extends ProvenHead {
@@ -36,9 +36,7 @@ export async function openSnapshot(
   { sequence, ...choice }: SnapshotChoice = {},
 ): Promise<ProvenHead> {
   const keys = choice.key === undefined ? await manifestKeys(storage) : [choice.key];
-  const key = sequence === undefined
-    ? keys.at(-1)
-    : keys.find((key) => Number(key.split("/").at(-1)!.split("-")[0]) === sequence);
+  const key = sequence === undefined ? keys.at(-1) : keys.find((key) => numberIn(key) === sequence);
   if (key === undefined) {
     throw new SnapshotError(
       sequence === undefined

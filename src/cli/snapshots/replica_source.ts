@@ -32,18 +32,15 @@ export function replicaSource({ url, token, timeoutMs }: ReplicaSourceOptions): 
     body?: Uint8Array<ArrayBuffer>,
     maxBytes = MAX_ANSWER_BYTES,
   ): Promise<Uint8Array> => {
-    const response = await fetch(new URL(path, base), {
+    const { status, bytes } = await answerOf(new URL(path, base), {
       ...(body && { method: "POST", body }),
       headers: {
         ...(body && { "content-type": "application/cbor" }),
         ...(token !== undefined && { authorization: `Bearer ${token}` }),
       },
-      redirect: "manual",
-      signal: AbortSignal.timeout(timeoutMs),
-    });
-    const bytes = await boundedBytes(response, maxBytes);
-    if (response.status === 200) return bytes;
-    throw new SnapshotError(`${new URL(path, base)} answers ${response.status}: ${detailIn(bytes)}`);
+    }, { timeoutMs, maxBytes });
+    if (status === 200) return bytes;
+    throw new SnapshotError(`${new URL(path, base)} answers ${status}: ${detailIn(bytes)}`);
   };
   return {
     head: async () => decodeManifest(await ask("snapshot", undefined, MAX_HEAD_BYTES)),
@@ -53,6 +50,21 @@ export function replicaSource({ url, token, timeoutMs }: ReplicaSourceOptions): 
       return blobs.map((blob) => blob instanceof Uint8Array && blob.length > 0 ? blob : null);
     },
   };
+}
+
+/** An answer whose body is read. @throws {SnapshotError} if there is none in time. */
+async function answerOf(
+  url: URL,
+  init: RequestInit,
+  { timeoutMs, maxBytes }: { readonly timeoutMs: number; readonly maxBytes: number },
+): Promise<{ readonly status: number; readonly bytes: Uint8Array }> {
+  try {
+    const response = await fetch(url, { ...init, redirect: "manual", signal: AbortSignal.timeout(timeoutMs) });
+    return { status: response.status, bytes: await boundedBytes(response, maxBytes) };
+  } catch (error) {
+    if (!(error instanceof DOMException && error.name === "TimeoutError")) throw error;
+    throw new SnapshotError(`${url} gives no whole answer in ${timeoutMs / 1_000} s`);
+  }
 }
 
 /** The detail of a problem. */

@@ -52,6 +52,11 @@ export function manifestKey({ sequence, root }: { readonly sequence: number; rea
   return `${SNAPSHOTS}${String(sequence).padStart(16, "0")}-${root}.json`;
 }
 
+/** The number of the snapshot with this manifest. */
+export function numberIn(manifestKey: string): number {
+  return Number(manifestKey.slice(SNAPSHOTS.length).split("-", 1)[0]);
+}
+
 /** The keys of all manifests, the newest last. What else lies there is nobody's. */
 export async function manifestKeys(storage: SnapshotStorage): Promise<readonly string[]> {
   const keys: string[] = [];

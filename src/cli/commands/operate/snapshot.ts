@@ -4,7 +4,7 @@
  */
 import { migrateSnapshot } from "../../../snapshot/migration/migrate.ts";
 import { pruneSnapshots } from "../../../snapshot/prune.ts";
-import { clusterIn, type SavedSnapshot, saveSnapshot } from "../../../snapshot/save.ts";
+import { clusterIn, saveSnapshot } from "../../../snapshot/save.ts";
 import { SnapshotError } from "../../../snapshot/snapshot_error.ts";
 import { folderStorage } from "../../../snapshot/storage/folder.ts";
 import { verifySnapshot } from "../../../snapshot/verify.ts";
@@ -20,6 +20,7 @@ import { CHAIN_FLAG, CLUSTER_FLAG, EXPORT_FLAG } from "../../parser/flags.ts";
 import { required } from "../../parser/required.ts";
 import { type Call, defineVerb, type Flags } from "../../parser/verb.ts";
 import { auditPast } from "../../snapshots/audit.ts";
+import { saveFromOneOf } from "../../snapshots/choose_member.ts";
 import { chosen, trusted } from "../../snapshots/choice.ts";
 import { replicaSource } from "../../snapshots/replica_source.ts";
 import { restore } from "../../snapshots/restore.ts";
@@ -117,29 +118,17 @@ async function save({ values, terminal }: Call<typeof FLAGS>, folder: string) {
   const storage = folderStorage(folder);
   // What is wrong with the folder is no member's fault.
   await clusterIn(storage);
-  const refusals: string[] = [];
-  let saved: SavedSnapshot | null = null;
-  let from = "";
-  for (const name of names) {
-    try {
-      saved = await saveSnapshot(replicaSource({ url: urls[name]!, token, timeoutMs }), storage, {
-        genesis: found.cluster.genesis,
-        chain: kept.links,
+  const trust = { genesis: found.cluster.genesis, chain: kept.links };
+  const members = names.map((name) => ({ name, source: replicaSource({ url: urls[name]!, token, timeoutMs }) }));
+  const { saved, from } = await saveFromOneOf(
+    { members, trust, say: terminal.say },
+    ({ name, source }, least) =>
+      saveSnapshot(source, storage, {
+        ...trust,
+        least,
         onProgress: ({ blobs, bytes }) => terminal.progress(`${name}: ${blobs} blobs, ${bytesText(bytes)}…`),
-      });
-      from = name;
-      break;
-    } catch (error) {
-      if (isSystemError(error)) throw error;
-      refusals.push(`${name}: ${reasonOf(error)}`);
-    }
-  }
-  if (!saved) {
-    throw new CliError("no member gave its state", EXIT.unreachable, {
-      looked: refusals.join("\n  "),
-      next: "start a member, or wait for its first stable checkpoint; from another machine give --read-token-file",
-    });
-  }
+      }),
+  );
   await keepIn(kept, saved.chain, terminal);
   const { sequence, root, epoch, fetched } = saved;
   return {
