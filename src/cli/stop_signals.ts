@@ -16,6 +16,9 @@ export interface StopSignals {
 /** One Ctrl-C may arrive several times within this time, ms: from the terminal, and from each program in between that passes it on. */
 const ONE_CTRL_C_MS = 500;
 
+/** The exit code of a program that Ctrl-C has ended. */
+export const INTERRUPTED = 130;
+
 /** Starts to listen. */
 export function listenForStop(): StopSignals {
   const told = terminationSignal();

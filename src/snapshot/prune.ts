@@ -31,6 +31,7 @@ export async function pruneSnapshots(
   if (all.length === 0) throw new SnapshotError("expected a snapshot in the storage, found none; nothing was removed");
   const old = all.slice(0, -keep);
   const kept = await namedBlobs(storage, all.slice(-keep));
+  await storage.tidy?.();
   for (const key of old) await storage.delete(key);
   return { snapshots: old.length, blobs: await sweep(storage, kept) };
 }

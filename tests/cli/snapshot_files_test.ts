@@ -77,10 +77,11 @@ Deno.test("what is wrong with a folder, a manifest or a disk is said of it, and 
     const { code, stderr } = await command.output();
     assertMatch(new TextDecoder().decode(stderr), /^error: --state: .*\n {2}next: no state file was left\n$/);
     assertEquals([code, exists(`${folder}/dog.db`), exists(`${folder}/dog.db-wal`)], [2, false, false]);
+    // What a restore leaves that is killed: no state file, and nothing in the way of the next one.
+    const partial = ["", "-wal", "-shm"].map((suffix) => `${folder}/dog.db.partial${suffix}`);
+    for (const part of partial) await Deno.writeTextFile(part, "the first half");
     assertEquals((await printed(...restore(`${folder}/dog.db`))).code, 0);
-    assertMatch(
-      await refused(...restore(`${folder}/dog.db`)),
-      /^2 .*dog\.db: exists already[^]*restore that was stopped/,
-    );
+    assertEquals([`${folder}/dog.db`, ...partial].map(exists), [true, false, false, false]);
+    assertMatch(await refused(...restore(`${folder}/dog.db`)), /^2 .*dog\.db: exists already[^]*needs no restore/);
   });
 });

@@ -258,6 +258,23 @@ Deno.test("a folder is its owner's alone, and a value that can't be stored leave
     assertEquals([...Deno.readDirSync(`${folder}/backups/blobs/ac`)].map(({ name }) => name), ["ac".repeat(32)]);
   }));
 
+Deno.test("what a save has left unfinished that was killed is no blob, and pruning removes it", () =>
+  inFolder(async (folder) => {
+    const storage = folderStorage(folder);
+    const key = blobKey("ab".repeat(32) as never);
+    await storage.put(key, new Uint8Array(3));
+    await Deno.mkdir(`${folder}/snapshots`);
+    const unfinished = [`${folder}/blobs/ab/${"ab".repeat(32)}.1.tmp`, `${folder}/snapshots/1.tmp`];
+    for (const path of unfinished) await Deno.writeTextFile(path, "half");
+    assertEquals([await Array.fromAsync(storage.list("blobs/")), await Array.fromAsync(storage.list("snapshots/"))], [
+      [key],
+      [],
+    ]);
+    await storage.tidy!();
+    for (const path of unfinished) await assertRejects(() => Deno.stat(path), Deno.errors.NotFound);
+    assertEquals(await storage.has(key), true);
+  }));
+
 Deno.test("a folder takes keys of snapshots only", () =>
   inFolder(async (folder) => {
     const storage = folderStorage(folder);

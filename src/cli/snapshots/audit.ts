@@ -15,7 +15,7 @@ import { SqliteStore } from "../../stores/sqlite.ts";
 import { CliError, EXIT, isSystemError, reasonOf } from "../cli_error.ts";
 import { loadSafely } from "../machine/load_safely.ts";
 import { natural } from "../numbers.ts";
-import { listenForTermination } from "../stop_signals.ts";
+import { INTERRUPTED, listenForTermination } from "../stop_signals.ts";
 import type { Terminal } from "../terminal.ts";
 import { trusted, type TrustFlags } from "./choice.ts";
 
@@ -92,9 +92,6 @@ async function inTemporaryStore<T>(
     clear();
   }
 }
-
-/** The exit code of a program that Ctrl-C has ended. */
-const INTERRUPTED = 130;
 
 async function open(path: string, { say }: Pick<Terminal, "say">): Promise<Store> {
   try {

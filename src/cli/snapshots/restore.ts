@@ -2,6 +2,8 @@
  * `snapshot restore`: fills the state file of a member that lost its disk, or of one of a cluster that begins with the snapshot.
  * @module
  */
+import { renameSync } from "node:fs";
+import process from "node:process";
 import type { Genesis } from "../../core/config.ts";
 import { replicaId } from "../../core/messages/ids.ts";
 import { restoreOrigin, restoreSnapshot } from "../../snapshot/restore.ts";
@@ -13,6 +15,7 @@ import { CliError, EXIT, reasonOf } from "../cli_error.ts";
 import { exists, remove } from "../files.ts";
 import { laterStateFile } from "../members/key_schedule.ts";
 import { required } from "../parser/required.ts";
+import { INTERRUPTED, listenForTermination } from "../stop_signals.ts";
 import type { Terminal } from "../terminal.ts";
 import { chosen, trusted, type TrustFlags } from "./choice.ts";
 import { bytesText, memberOf } from "./words.ts";
@@ -55,8 +58,7 @@ export async function restore(
   const file = isFirstKey ? path : laterStateFile(path, publicKey);
   if (exists(file)) {
     throw new CliError(`${file}: exists already`, EXIT.usage, {
-      next:
-        "move it away if it is lost or damaged, or left by a restore that was stopped; a member with a sound state needs no restore",
+      next: "move it away if it is lost or damaged; a member with a sound state needs no restore",
     });
   }
   terminal.progress("restoring…");
@@ -89,7 +91,7 @@ async function restoreNew(
   }
   if (exists(path)) {
     throw new CliError(`${path}: exists already`, EXIT.usage, {
-      next: "--new is for a member that never ran; move the file away if a restore was stopped that made it",
+      next: "--new is for a member that never ran; one that ran, and lost its disk, is restored without it",
     });
   }
   terminal.progress("restoring…");
@@ -108,18 +110,38 @@ async function restoreNew(
   });
 }
 
-/** Fills a state file that did not exist. @throws {CliError} if that fails; then there is none. */
+/** What a state file has beside it. */
+const SUFFIXES = ["", "-wal", "-shm"];
+
+/**
+ * Fills a state file that did not exist. It has another name until it is whole, so that a restore that is stopped leaves no
+ * state that a member could be started with; the next one begins anew.
+ * @throws {CliError} if that fails; then there is none.
+ */
 async function intoNewFile<T>(path: string, fill: (store: SqliteStore) => Promise<T>): Promise<T> {
+  const partial = `${path}.partial`;
+  const clear = () => SUFFIXES.forEach((suffix) => remove(partial + suffix));
+  const { signal, forget } = listenForTermination();
+  signal.addEventListener("abort", () => {
+    clear();
+    process.exit(INTERRUPTED);
+  });
   let store: SqliteStore | undefined;
   try {
-    store = await SqliteStore.open(path);
+    clear();
+    store = await SqliteStore.open(partial);
     const filled = await fill(store);
     await store.close();
+    // Somebody may have started the member meanwhile.
+    if (exists(path)) throw new Error(`${path} exists by now`);
+    renameSync(partial, path);
     return filled;
   } catch (error) {
     await store?.close();
-    for (const suffix of ["", "-wal", "-shm"]) remove(`${path}${suffix}`);
+    clear();
     if (error instanceof SnapshotError) throw error;
     throw new CliError(`--state: ${reasonOf(error)}`, EXIT.usage, { next: "no state file was left" });
+  } finally {
+    forget();
   }
 }

@@ -6,9 +6,9 @@
 import { randomUUID } from "node:crypto";
 import { readFileSync, type Stats, statSync } from "node:fs";
 import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { SnapshotError } from "../snapshot_error.ts";
-import { BLOBS, type SnapshotStorage } from "./storage.ts";
+import { BLOBS, SNAPSHOTS, type SnapshotStorage } from "./storage.ts";
 
 /** Digits of a digest that name the folder of a blob, so that no folder holds millions of files. */
 const SHARD_DIGITS = 2;
@@ -52,10 +52,24 @@ export function folderStorage(path: string): SnapshotStorage {
       }
     },
     delete: (key) => rm(fileOf(key), { force: true }),
+    async tidy() {
+      for (const top of [BLOBS, SNAPSHOTS]) {
+        for await (const file of files(path, top.slice(0, -1))) if (isUnfinished(file)) await rm(file, { force: true });
+      }
+    },
     async *list(prefix) {
-      for await (const key of files(path, prefix.split("/")[0]!)) if (key.startsWith(prefix)) yield key;
+      const top = prefix.split("/")[0]!;
+      for await (const file of files(path, top)) {
+        const key = `${top}/${basename(file)}`;
+        if (!isUnfinished(file) && key.startsWith(prefix)) yield key;
+      }
     },
   };
+}
+
+/** Whether a write has not moved this file to its place yet. */
+function isUnfinished(file: string): boolean {
+  return file.endsWith(".tmp");
 }
 
 /** Reads a file. A pipe would never end, and a file of many gigabytes is none of a snapshot. */
@@ -79,13 +93,12 @@ function checkFile(found: Stats, key: string): void {
   }
 }
 
+/** The files in a folder, and in the folders in it. */
 async function* files(path: string, top: string): AsyncGenerator<string> {
   for (const entry of await orNull(readdir(join(path, top), { withFileTypes: true })) ?? []) {
-    if (entry.isFile() && !entry.name.endsWith(".tmp")) yield `${top}/${entry.name}`;
-    if (!entry.isDirectory()) continue;
-    for (const inner of await readdir(join(path, top, entry.name))) {
-      if (!inner.endsWith(".tmp")) yield `${top}/${inner}`;
-    }
+    const place = join(path, top, entry.name);
+    if (entry.isFile()) yield place;
+    if (entry.isDirectory()) { for (const inner of await readdir(place)) yield join(place, inner); }
   }
 }
 

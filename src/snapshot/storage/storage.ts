@@ -25,6 +25,8 @@ export interface SnapshotStorage {
   put(key: string, value: Uint8Array): Promise<void>;
   /** Removes a value, if there is one. */
   delete(key: string): Promise<void>;
+  /** Optional: removes what writes have left that were interrupted. None may run meanwhile. */
+  tidy?(): Promise<void>;
   /** The keys that begin with `prefix`, in any order. */
   list(prefix: string): AsyncIterable<string>;
 }
