@@ -72,6 +72,12 @@ const CORS_MAX_AGE_SECONDS = 600;
 /** The files of the live page; the first one is the page itself. */
 const PAGE_FILES = ["", "page.js", "page.css", "settings.json"];
 
+/** An app that tells what it holds. @internal */
+export interface MeasuredApp {
+  readonly app: ReplicaApp;
+  readonly usage: () => Readonly<Record<string, number>>;
+}
+
 interface Env {
   Variables: ClientVariables;
 }
@@ -94,6 +100,11 @@ type Chain = readonly [...MiddlewareHandler<Env>[], Handler];
  * ```
  */
 export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
+  return createMeasuredApp(node, options).app;
+}
+
+/** As {@linkcode createApp}, with what the app holds, by its name: for tests. @internal */
+export function createMeasuredApp(node: HostedNode, options: AppOptions): MeasuredApp {
   const { timer, signal } = options;
   const maxWaiting = options.maxWaiting ?? 2048;
   const bodyDeadlines = new Deadlines(timer, options.bodyTimeoutMs ?? BODY_TIMEOUT_MS);
@@ -222,7 +233,7 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
     options.onInternalError?.(error);
     return problem("internal-error", { detail: `${error.name}: ${error.message}` });
   });
-  return app;
+  return { app, usage: () => ({ ...bodies.usage(), watchers: watches.size }) };
 }
 
 /** Middleware in front of the clients' routes. CORS comes first, so that a web page can read why it was refused. */

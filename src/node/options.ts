@@ -82,6 +82,8 @@ export interface NodeInternals {
   readonly gateOf?: (epoch: Epoch) => Gate;
   /** The changes that this replica has recorded in the epoch before. */
   readonly formerChanges?: ChangeLog | undefined;
+  /** How many batches are kept for those who watch. */
+  readonly keptBatches?: number;
 }
 
 /** Fills in the default settings. @throws {RangeError} that names the invalid setting. */

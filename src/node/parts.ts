@@ -42,7 +42,7 @@ export interface Parts {
 /** Checks the options and restores the replica from its store. Throws as `Node.open` does. */
 export async function prepareParts(
   options: NodeOptions,
-  { createCore, gateOf, onClosed, formerChanges }: NodeInternals,
+  { createCore, gateOf, onClosed, formerChanges, keptBatches }: NodeInternals,
 ): Promise<Parts> {
   const { self, archive, timer } = options;
   const { genesis, cluster, epoch, hash, signer, lazyLoading, versions, ...checked } = checkOptions(options);
@@ -52,7 +52,7 @@ export async function prepareParts(
   const restoring = { persistInputs: options.persistInputs, lazyLoading, archives: archive !== undefined };
   const restored = await restore(store, { genesis, cluster, epoch: epoch.number, self, hash }, { ...restoring, start });
   useKey(signer.publicKey);
-  const changes = new ChangeLog(restored.storedState.checkpoint?.sequence ?? 0, formerChanges);
+  const changes = new ChangeLog(restored.storedState.checkpoint?.sequence ?? 0, formerChanges, keptBatches);
   return {
     changes,
     genesis,

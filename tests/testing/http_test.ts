@@ -23,6 +23,7 @@ Deno.test("the client library and programs that post get right answers over HTTP
       ...["lost /requests", "late /requests", "doubled /requests", "cut /requests"].map((
         name,
       ) => ["http trouble", name]),
+      ...["change", "batch", "missed", "from where it was"].map((name) => ["http watch", name]),
     ]
   ) assert(all.of(group!, name!) > 0, `${group} ${name}: never`);
 });

@@ -82,6 +82,15 @@ export class BodyReader {
     };
   }
 
+  /** What the bodies of all senders hold now. */
+  usage(): { readonly bodyBytes: number; readonly bodiesInProgress: number } {
+    const budgets = Object.values(this.#budgets);
+    return {
+      bodyBytes: budgets.reduce((sum, { bytes }) => sum + bytes, 0),
+      bodiesInProgress: budgets.reduce((sum, { inProgress }) => sum + inProgress, 0),
+    };
+  }
+
   /**
    * Reads a whole body and passes it to `use`. The body counts as held until `use` has finished.
    * @throws {Problem} 400, 408, 413, 415 or 429.

@@ -73,6 +73,11 @@ export class WatchStreams {
     return new Response(this.#body(stream, network), { headers: HEADERS });
   }
 
+  /** How many there are. */
+  get size(): number {
+    return this.#open.size;
+  }
+
   /** Ends all streams, and opens no more. */
   close(): void {
     this.#isClosed = true;

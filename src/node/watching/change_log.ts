@@ -37,10 +37,12 @@ export class ChangeLog {
   /** The number before the first one that is kept, or that will be. */
   #before: number;
   #isClosed = false;
+  readonly #keptBatches: number;
   readonly #listeners = new Set<() => void>();
 
   /** `executed`: the number of the state with which the replica starts. `former`: the log of its node in the epoch before. */
-  constructor(executed = 0, former?: ChangeLog) {
+  constructor(executed = 0, former?: ChangeLog, keptBatches: number = KEPT_CHANGES.batches) {
+    this.#keptBatches = keptBatches;
     this.#before = executed;
     if (!former || former.next !== executed + 1) return;
     this.#before = former.#before;
@@ -112,7 +114,7 @@ export class ChangeLog {
 
   #shrink(): void {
     let over = 0;
-    while (this.#batches.length - over > KEPT_CHANGES.batches || this.#characters > KEPT_CHANGES.characters) {
+    while (this.#batches.length - over > this.#keptBatches || this.#characters > KEPT_CHANGES.characters) {
       this.#characters -= sizeOf(this.#batches[over++]!.changes);
     }
     if (over === 0) return;

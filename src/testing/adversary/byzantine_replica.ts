@@ -69,6 +69,9 @@ export class ByzantineReplica implements FaultInjector {
   readonly #signer: Signer;
   readonly #n: number;
   readonly #heard: Uint8Array[] = [];
+  /** By sender, its commit of the highest number, to be returned to it. */
+  readonly #lastOf = new Map<ReplicaId, Uint8Array>();
+  readonly #highest = new Map<ReplicaId, number>();
   readonly #forger: MessageForger;
   readonly #inventor: MessageInventor;
   readonly #restructurer: Restructurer;
@@ -98,10 +101,15 @@ export class ByzantineReplica implements FaultInjector {
   }
 
   outgoing(to: ReplicaId, frames: readonly Uint8Array[]): readonly Parcel[] {
-    const { random, behaviours } = this.#options;
+    const { random, behaviours, world: { coverage } } = this.#options;
     const parcels = frames.flatMap((frame) => this.#tamper(to, frame));
     if (behaviours.includes("replaying") && this.#heard.length > 0 && random.chance(OFTEN)) {
       parcels.push({ frame: random.pick(this.#heard), afterMs: 0 });
+    }
+    const own = behaviours.includes("replaying") && random.chance(OFTEN) && this.#lastOf.get(to);
+    if (own) {
+      coverage.count("mutator", `${frameKind(own)}: returned to its sender`);
+      parcels.push({ frame: own, afterMs: 0 });
     }
     if (behaviours.includes("inventing") && random.chance(SELDOM)) {
       const frame = random.chance(0.1)
@@ -179,8 +187,21 @@ export class ByzantineReplica implements FaultInjector {
   }
 
   #remember(frame: Uint8Array): void {
+    if (frameKind(frame) === "commit" && this.#options.random.chance(OFTEN)) this.#noteLast(frame);
     if (this.#heard.length < MEMORY) this.#heard.push(frame);
     else if (this.#options.random.chance(0.1)) this.#heard[this.#options.random.int(0, MEMORY - 1)] = frame;
+  }
+
+  /** What a replica says of its highest number. */
+  #noteLast(frame: Uint8Array): void {
+    try {
+      const { message } = decodeFrame(frame).signed;
+      if (message.kind !== "commit" || message.sequence <= (this.#highest.get(message.replica) ?? 0)) return;
+      this.#highest.set(message.replica, message.sequence);
+      this.#lastOf.set(message.replica, frame);
+    } catch {
+      // Another Byzantine replica's.
+    }
   }
 
   #tamper(to: ReplicaId, original: Uint8Array): Parcel[] {

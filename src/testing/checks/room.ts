@@ -17,6 +17,7 @@ export function checkRoom(world: World, machine: Machine, isUp: (peer: number) =
   const { replica, outboxes } = node.status();
   const taken: Record<string, number> = {
     ...node.usage(),
+    ...world.web?.usageOf(machine),
     pendingRequests: replica.pendingRequests,
     ...buffers && {
       wantedBodies: buffers.wantedBodies,

@@ -41,5 +41,6 @@ export function createClients({ plan, random, gateways, http, ...shared }: Creat
       const options = make(`guest${i}`, habits);
       return http?.guest(i, options, gateways) ?? new UnsignedClient(options, gateways);
     }),
+    ...http?.watchers() ?? [],
   ];
 }

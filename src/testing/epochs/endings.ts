@@ -50,7 +50,7 @@ export class Endings implements ProcessWatch {
   }
 
   stepped({ events, answers }: Ready): void {
-    const { disk, life: { world: { epoch, checker: { lastOfEpoch } } } } = this.#watched;
+    const { disk, life: { world: { coverage, epoch, checker: { lastOfEpoch } } } } = this.#watched;
     const wasOver = this.#executed >= lastOfEpoch;
     for (const event of events) {
       switch (event.kind) {
@@ -62,6 +62,7 @@ export class Endings implements ProcessWatch {
           break;
         case "state-transfer":
           this.#isFetching = event.phase === "started";
+          if (!this.#isFetching && event.sequence === lastOfEpoch) coverage.count("epochs", "the end is fetched");
           if (!this.#isFetching) this.#state = this.#executed = event.sequence;
           break;
         case "checkpoint-taken":

@@ -173,6 +173,7 @@ export class Life {
     return {
       gateOf: ({ number }) => (this.world.epochs?.all[number] ?? this.world).gate,
       createCore: (environment, storedState) => this.#createCore(environment, storedState),
+      ...this.world.web && { keptBatches: this.world.web.keptBatches },
     };
   }
 

@@ -25,6 +25,8 @@ export interface HttpCallers {
   client(index: number, options: ClientOptions): Caller | null;
   /** The unsigned client with this index; `null`: it is a simulated one. `gateways`: the replicas that it may trust. */
   guest(index: number, options: ClientOptions, gateways: () => readonly ReplicaId[]): Caller | null;
+  /** Those who watch. */
+  watchers(): readonly Caller[];
   /** The faults are over. */
   heal(): void;
   /** At the end: compares what they believe with what was executed. */

@@ -32,8 +32,12 @@ export interface HostedReplica {
 
 /** The HTTP interfaces of all replicas. */
 export interface Web {
+  /** How many batches replicas keep for those who watch. */
+  readonly keptBatches: number;
   /** A process has opened its replica: it has an HTTP interface from now on. The returned function ends it, at once. */
   opened(hosted: HostedReplica): () => void;
+  /** What the HTTP interface of a process holds, by its name. */
+  usageOf(station: Station): Readonly<Record<string, number>>;
   /** The archive of a host. */
   archiveOf(station: Station): Archive | undefined;
 }

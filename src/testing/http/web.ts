@@ -2,7 +2,10 @@
  * The HTTP interfaces of all replicas of a run, the road to them, and their archives.
  * @module
  */
+import type { ReplicaId } from "../../core/messages/ids.ts";
+import { weakQuorum } from "../../core/messages/quorum.ts";
 import type { Archive } from "../../node/ports.ts";
+import { KEPT_CHANGES } from "../../node/watching/change_log.ts";
 import type { HttpPlan } from "../plan/plan.ts";
 import { Random } from "../random.ts";
 import type { Station } from "../world/network.ts";
@@ -15,6 +18,8 @@ export class SimulatedWeb implements Web {
   readonly road: Road;
   readonly #parts: WebParts;
   readonly #policy: Policy;
+  /** How many batches replicas keep for those who watch. */
+  readonly keptBatches: number;
   readonly #sites = new Map<Station, Site>();
 
   constructor(parts: WebParts, { seed, trouble }: HttpPlan) {
@@ -28,6 +33,7 @@ export class SimulatedWeb implements Web {
       trouble,
       crossing: trouble && random.pick([0, 0.3]),
     });
+    this.keptBatches = random.pick(KEPT_BATCHES);
   }
 
   opened(hosted: HostedReplica): () => void {
@@ -36,10 +42,27 @@ export class SimulatedWeb implements Web {
     return () => site.end();
   }
 
+  /** Whether f + 1 correct replicas keep these numbers for those who watch, and would have told them by now. */
+  isKept(from: number, through: number): boolean {
+    if (this.road.hasSilenced) return false;
+    const keeping = new Set<ReplicaId>();
+    for (const { isOver, hosted: { isFaulty, node: { changes }, station } } of this.#sites.values()) {
+      if (!isOver && !isFaulty && changes.first <= from && through < changes.next) keeping.add(station.replica);
+    }
+    return keeping.size >= weakQuorum(this.#parts.genesis.replicas.length);
+  }
+
+  usageOf(station: Station): Readonly<Record<string, number>> {
+    return this.#sites.get(station)?.usage ?? {};
+  }
+
   archiveOf(_: Station): Archive | undefined {
     return undefined;
   }
 }
+
+/** Few: who is slow misses some. */
+const KEPT_BATCHES = [6, 20, KEPT_CHANGES.batches];
 
 /** Bytes of more bodies than callers send at once, and of fewer than they send in a run. */
 const MANY_BODIES = 32 * 1024;

@@ -66,6 +66,12 @@ export function http(plan: Plan, random: Random): Plan {
     limits: { ...plan.limits, sessionWindow: random.pick([8, 64]), sessionIdleMs: 600_000 },
     demands: random.chance(0.3) ? ["room"] : [],
     unsignedClients: [1, 2, 3].map(() => habits(POSTS, 1)),
-    http: { seed: random.seed(), clients: random.int(2, 3), guests: 2, trouble: random.pick([0, 0.02, 0.1]) },
+    http: {
+      seed: random.seed(),
+      clients: random.int(2, 3),
+      guests: 2,
+      trouble: random.pick([0, 0.02, 0.1]),
+      watchers: random.int(1, 2),
+    },
   };
 }

@@ -14,6 +14,12 @@ const LEAST_MEMBERS = 4;
 const THEFT = 0.5;
 /** The part in which removed members stop. */
 const STOPS = 0.6;
+/** The part in which stores are slow to read: another instance may go on while one reads. */
+const [SLOW_READS, READ_MS] = [0.3, 20];
+/** The part in which a member hears nothing of the last batches of an epoch, and must fetch the closing state, ms before and after the change. */
+const [STRAGGLES, STRAGGLES_MS] = [0.4, 1_500];
+/** The part in which, if nobody else is faulty, a liar returns to the members what they have said. */
+const RETURNS = 0.5;
 /** The parts in which processes crash at the end of epochs, a member has a second instance then, and one loses its disk. */
 const [INTERRUPTIONS, ISOLATES, LOST_DISK] = [0.4, 0.25, 0.4];
 
@@ -37,10 +43,24 @@ export function epochs(plan: Plan, random: Random): Plan {
   const theft = random.chance(THEFT) ? { theft: { seed: random.seed() } } : {};
   const changes = drawn.changes.map((change, i) => enrich(random, change, i));
   const interruptions = random.chance(INTERRUPTIONS) ? { interruptions: { seed: random.seed() } } : {};
-  const faults = [...plan.faults, ...lies, ...faultsAtEnds(plan, random, { faulty, changes })];
+  const faultsAtEnd = faultsAtEnds(plan, random, { faulty, changes });
   const stopsRemoved = random.chance(STOPS);
   const reconfigurations = { ...drawn, ...theft, ...interruptions, stopsRemoved, changes };
-  return { ...plan, faults, coldReplicas: [], isCalm: false, reconfigurations };
+  const faults = [...plan.faults, ...lies, ...faultsAtEnd];
+  const disk = random.chance(SLOW_READS) ? { ...plan.disk, readMs: READ_MS } : plan.disk;
+  const stragglers = random.chance(STRAGGLES) ? stragglersAtEnds(plan, random, changes) : [];
+  const isReturning = random.chance(RETURNS) && faultyReplicas({ faults }).length === 0;
+  const returning: Fault[] = isReturning
+    ? [{ kind: "byzantine", replica: random.pick(idsOf(plan)), behaviours: ["replaying"], seed: random.seed() }]
+    : [];
+  return {
+    ...plan,
+    disk,
+    faults: [...faults, ...stragglers, ...returning],
+    coldReplicas: [],
+    isCalm: false,
+    reconfigurations,
+  };
 }
 
 /** Faults that matter most while an epoch ends. */
@@ -65,4 +85,15 @@ function faultsAtEnds(
     }]
     : [];
   return [...isolates, ...lost];
+}
+
+/** One member hears no batches while the cluster goes on to the next epoch. */
+function stragglersAtEnds(plan: Plan, random: Random, changes: readonly Reconfiguration[]): readonly Fault[] {
+  return changes.map(({ atMs }): Fault => ({
+    kind: "lost-kinds",
+    kinds: ["pre-prepare", "prepare", "commit", "decision"],
+    to: [random.pick(idsOf(plan))],
+    atMs: atMs - STRAGGLES_MS * random.next(),
+    forMs: 2 * STRAGGLES_MS,
+  }));
 }

@@ -188,6 +188,8 @@ export interface HttpPlan {
   readonly clients: number;
   /** So many of the unsigned clients, the first ones, post to `/req`. */
   readonly guests: number;
+  /** So many watch the state, or the batches. */
+  readonly watchers: number;
   /** The part of the requests and answers that something happens to on the way, while there are faults. */
   readonly trouble: number;
 }

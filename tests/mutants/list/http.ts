@@ -16,6 +16,15 @@ const gateway = inFile("src/node/gateway/gateway.ts");
 const waiters = inFile("src/node/gateway/waiters.ts");
 const req = inFile("src/http/routes/parse_req.ts");
 const context = inFile("src/http/middleware/context.ts");
+const channel = inFile("src/client/calls/channel.ts");
+const budget = inFile("src/http/bodies/body_budget.ts");
+const answer = inFile("src/http/routes/req.ts");
+const log = inFile("src/node/watching/change_log.ts");
+const stream = inFile("src/http/watch/stream.ts");
+const streams = inFile("src/http/watch/streams.ts");
+const tally = inFile("src/client/watch/tally.ts");
+const source = inFile("src/client/watch/source.ts");
+const watch = inFile("src/client/watch/open_watch.ts");
 
 /** What callers must not believe, and what they and the routes must give back. */
 export const HTTP: readonly Mutant[] = [
@@ -134,5 +143,101 @@ export const HTTP: readonly Mutant[] = [
     why: "after so many requests the route refuses all",
     edits: [context("      all--;\n", "")],
     breaks: ["liveness"],
+  },
+  {
+    name: "query-takes-f-plus-one-answers",
+    why: "a liar and a replica that is behind agree on an old state: a read needs a quorum (§5.1.3)",
+    edits: [channel("quorum: quorum(genesis.replicas.length),", "quorum: replicas.needed,")],
+    breaks: ["linearizability"],
+  },
+  {
+    name: "bodies-held-for-ever",
+    why: "the bytes of a body that was used still count: in the end every body is refused",
+    edits: [budget("        this.#bytes -= body.bytes;\n        body.bytes = 0;\n", "")],
+    breaks: ["bounds", "liveness"],
+  },
+  {
+    name: "bodies-in-progress-for-ever",
+    why: "a body that broke off still counts: in the end every body is refused",
+    edits: [budget("        this.#end(body);\n        this.#bytes", "        this.#bytes")],
+    breaks: ["bounds", "liveness"],
+  },
+  {
+    name: "gateway-tells-a-rejection-as-a-result",
+    why: "a caller believes that an operation was done which the state machine has rejected",
+    edits: [
+      answer(
+        'return problem("rejected", { detail: resultText(result), more: { ...common, voters: names } });',
+        "return json({ ...common, ...resultFields(result), voters: names });",
+      ),
+    ],
+    breaks: ["answers", "linearizability"],
+  },
+  {
+    name: "watch-believes-f",
+    why: "one liar decides what those who watch are told",
+    edits: [tally("this.#needed = weakQuorum(n);", "this.#needed = weakQuorum(n) - 1;")],
+    breaks: ["answers"],
+  },
+  {
+    name: "watch-takes-different-statements-for-equal",
+    why: "what one of f + 1 replicas says of a number counts, whatever the others say",
+    edits: [source("text: JSON.stringify(content), content", 'text: "", content')],
+    breaks: ["answers"],
+  },
+  {
+    name: "watch-goes-on-one-number-late",
+    why: "whoever goes on where a watch has ended misses a change",
+    edits: [watch("this.#events.length > 0 ? last : last + 1;", "this.#events.length > 0 ? last : last + 2;")],
+    breaks: ["answers", "liveness"],
+  },
+  {
+    name: "watch-goes-on-after-half-a-batch",
+    why: "whoever ends a watch between two changes of a batch misses the second one",
+    edits: [watch("this.#events.length > 0 ? last : last + 1;", "last + 1;")],
+    breaks: ["answers"],
+  },
+  {
+    name: "watch-begins-in-the-past",
+    why: "one that is made after a result was given begins after that result",
+    edits: [tally("if (sources.length < quorum(this.#n)) return null;", "if (sources.length < 1) return null;")],
+    breaks: ["answers", "liveness"],
+  },
+  {
+    name: "watch-never-says-what-is-missed",
+    why: "numbers that are not kept any more are passed over in silence",
+    edits: [
+      tally(
+        'return { kind: "missed", from: next, through: from - 1 };',
+        'return this.#next < next ? { kind: "missed", from: next, through: from - 1 } : null;',
+      ),
+    ],
+    breaks: ["answers"],
+  },
+  {
+    name: "stream-tells-of-numbers-that-are-not-kept",
+    why: "a replica says that numbers which it does not keep had no changes",
+    edits: [stream("this.#next = Math.max(this.#next, changes.first);", "void changes.first;")],
+    breaks: ["answers"],
+  },
+  {
+    name: "changes-of-undone-operations-told",
+    why: "what is executed again after a reload is told twice",
+    edits: [log("    if (sequence < this.next) return;\n", "")],
+    breaks: ["answers", "liveness", "no-exception"],
+  },
+  {
+    name: "skipped-numbers-told-as-empty",
+    why: "a replica that skips numbers by a state transfer does not know what they have changed",
+    edits: [
+      log("if (sequence > this.next) this.#forgetTo(sequence - 1);", "if (sequence < 0) this.#forgetTo(sequence - 1);"),
+    ],
+    breaks: ["answers", "liveness"],
+  },
+  {
+    name: "streams-not-given-back",
+    why: "whoever has left still counts: in the end nobody can watch",
+    edits: [streams("      this.#open.delete(end);\n", "")],
+    breaks: ["bounds"],
   },
 ];

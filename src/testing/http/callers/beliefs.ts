@@ -31,12 +31,19 @@ const MOST_RECEIPTS = 60;
 export class Beliefs {
   readonly #beliefs: Belief[] = [];
   readonly #world: World;
+  #newest = 0;
 
   constructor(world: World) {
     this.#world = world;
   }
 
+  /** The highest number that somebody has a result of. */
+  get newest(): number {
+    return this.#newest;
+  }
+
   add(belief: Belief): void {
+    this.#newest = Math.max(this.#newest, belief.sequence);
     this.#beliefs.push(belief);
   }
 

@@ -9,6 +9,7 @@ import { decodeFrame, encodeFrame, encodeMessage } from "../../../wire/mod.ts";
 import type { FaultInjector } from "../../adversary/fault_injector.ts";
 import type { Coverage } from "../../coverage.ts";
 import type { Random } from "../../random.ts";
+import { liedLines } from "./watch_lies.ts";
 
 /** A liar, and what it is asked. */
 export interface Liar {
@@ -21,6 +22,8 @@ export interface Liar {
   /** Its earlier answers. */
   readonly memory: Uint8Array[];
   readonly coverage: Coverage;
+  /** Signs what it tells those who watch. */
+  readonly sign: (statement: Uint8Array) => Uint8Array;
 }
 
 /** The part of its answers that are no answers at all. */
@@ -69,6 +72,9 @@ export async function lied(honest: Response, liar: Liar): Promise<Response | nul
     const junk = JUNKS[kind]!(liar);
     if (junk) UNENDING.add(junk);
     return junk;
+  }
+  if (path === "/watch" && honest.status === 200 && honest.body) {
+    return new Response(liedLines(honest.body, liar), { headers: honest.headers });
   }
   const isFrame = honest.status === 200 && (path === "/requests" || path === "/queries");
   if (!isFrame || !asked) return honest;

@@ -68,6 +68,9 @@ export class Road {
     return this.#open;
   }
 
+  /** Whether somebody who watches has waited for nothing: after a while that counts as a replica that keeps nothing. */
+  hasSilenced = false;
+
   /** The faults are over. */
   heal(): void {
     this.#trouble = this.#crossing = 0;
@@ -107,7 +110,7 @@ export class Road {
       const cancel = engine.alarm(PATIENCE_MS, fail);
       signal?.addEventListener("abort", onAbort);
       const trouble = this.#draw(asked);
-      if (trouble === "lost") return;
+      if (trouble === "lost") return this.#silence(asked);
       const travel = (ms: number, isCopy: boolean) =>
         engine.after(ms, () => {
           if (isOver && trouble !== "late") return;
@@ -131,11 +134,14 @@ export class Road {
     const site = station && sites.get(station);
     if (!site || site.isOver) {
       // Half of the time a connection is not even refused.
-      if (random.chance(0.5)) return null;
+      if (random.chance(0.5)) {
+        this.#silence(asked);
+        return null;
+      }
       throw new TypeError("refused");
     }
     const { url, method, headers, body, address } = asked;
-    const { hosted: { isFaulty, life }, random: own, isImpostor, memory } = site;
+    const { hosted: { isFaulty, life, node }, random: own, isImpostor, memory } = site;
     const seen = new Headers(headers);
     seen.set("host", url.host);
     if (body && random.chance(0.9)) seen.set("content-length", String(body.length));
@@ -150,6 +156,7 @@ export class Road {
         isImpostor,
         memory,
         coverage,
+        sign: (statement) => node.signChanges(statement),
       })
       : honest;
     coverage.count("http", `${url.pathname} ${response?.status ?? "nothing"}`);
@@ -164,6 +171,7 @@ export class Road {
     const { habits: { loss } } = network;
     const trouble = this.#draw(asked);
     if (trouble === "lost" || random.chance(loss)) {
+      this.#silence(asked);
       await response.body?.cancel();
       return null;
     }
@@ -210,6 +218,10 @@ export class Road {
     if (!this.#options.random.chance(this.#crossing)) return body;
     this.#options.coverage.count("http trouble", "crossed");
     return last;
+  }
+
+  #silence({ url }: Asked): void {
+    if (url.pathname === "/watch") this.hasSilenced = true;
   }
 
   #lateMs(): number {

@@ -2,9 +2,8 @@
  * The HTTP interface of one process: the app of production on simulated ports.
  * @module
  */
-import { createApp } from "../../../http/app.ts";
+import { createMeasuredApp, type MeasuredApp } from "../../../http/app.ts";
 import type { AppOptions } from "../../../http/app_options.ts";
-import type { ReplicaApp } from "../../../http/app.ts";
 import { deferred } from "../../../node/async/deferred.ts";
 import type { Random } from "../../random.ts";
 import type { Engine } from "../../world/engine.ts";
@@ -36,7 +35,7 @@ export class Site {
   readonly isImpostor: boolean;
   /** Earlier answers of a liar. */
   readonly memory: Uint8Array[] = [];
-  readonly #app: ReplicaApp;
+  readonly #measured: MeasuredApp;
   readonly #timer: SimulatedTimer;
   readonly #ending = new AbortController();
   readonly #ended = deferred<never>();
@@ -47,7 +46,7 @@ export class Site {
     this.random = hosted.random.fork();
     this.isImpostor = this.random.chance(0.3);
     this.#ended.promise.catch(() => {});
-    this.#app = createApp(hosted.node, {
+    this.#measured = createMeasuredApp(hosted.node, {
       ...policy,
       timer: this.#timer,
       urls,
@@ -63,6 +62,11 @@ export class Site {
   /** Whether its process has ended. */
   get isOver(): boolean {
     return this.#ending.signal.aborted;
+  }
+
+  /** What its routes hold. */
+  get usage(): Readonly<Record<string, number>> {
+    return this.#measured.usage();
   }
 
   /** Its process has ended: all its connections break. */
@@ -86,6 +90,6 @@ export class Site {
   async #answer(request: Request, address: string): Promise<Response> {
     const { life } = this.hosted;
     while (life.paused) await life.paused;
-    return await this.#app.fetch(request, { remoteAddr: { hostname: address } });
+    return await this.#measured.app.fetch(request, { remoteAddr: { hostname: address } });
   }
 }
