@@ -4,7 +4,7 @@ import type { ReplicaId } from "../../src/core/messages/ids.ts";
 import type { GatewayRequest } from "../../src/core/messages/messages.ts";
 import { TestClient } from "./_client.ts";
 import { Cluster } from "./_cluster.ts";
-import { show, signedRequest, suspicionsOf } from "./_messages.ts";
+import { show, signed, signedRequest, suspicionsOf } from "./_messages.ts";
 
 const statusOf = (cluster: Cluster, id: number) => cluster.host(id).replica!.status();
 const views = (cluster: Cluster) =>
@@ -140,6 +140,43 @@ Deno.test("a replica that asks for hand-overs again and again gets one per half 
   }
   assert(Math.max(...views(cluster)) <= 3, `${views(cluster)}`);
 });
+
+for (
+  const [n, liars, what] of [
+    [4, [0], "orders nothing, and hands over to itself"],
+    [7, [0, 1], "order nothing, and hand over to each other"],
+    [7, [0, 1], "leave a client out, and hand over to each other"],
+  ] as const
+) {
+  Deno.test(`${liars.length} of ${n} that ${what} again and again can't keep a request waiting for long`, () => {
+    const cluster = new Cluster({ n, seed: 3 });
+    const [ada, eve] = [1, 2].map((name) => new TestClient(cluster, name).open()) as [TestClient, TestClient];
+    const isSilent = what.startsWith("order");
+    const isLiar = (id: number) => (liars as readonly number[]).includes(id);
+    cluster.filter = (from, to, message) => {
+      const isVictims = message.kind === "request" && message.client === ada.id;
+      return !(isSilent && isLiar(from) && message.kind === "pre-prepare") && !(isVictims && isLiar(to));
+    };
+    const correct = cluster.hosts.map(({ id }) => id).filter((id) => !isLiar(id));
+    const request = ada.request(["a=1"]);
+    const began = cluster.now;
+    for (let i = 0; cluster.accepted(request.digest) === null; i++) {
+      assert(cluster.now < began + 15_000, `view ${statusOf(cluster, 3).view} after ${cluster.now - began} ms`);
+      if (i % 10 === 0) cluster.submit(request, correct);
+      if (!isSilent) cluster.submit(eve.request([`e=${i}`]));
+      const { view, active, lastExecuted: executed } = statusOf(cluster, 3);
+      // Before anybody would suspect it.
+      if (active && isLiar(view % n) && i % (isSilent ? 6 : 30) === 5) {
+        const next = n === 4 ? view + 4 : view % n === 0 ? view + 1 : view + 6;
+        for (const { message } of suspicionsOf(next, [view % n], executed)) {
+          const asking = { ...message, number: 1_000 + i, standing: "agrees" as const };
+          for (const to of correct) cluster.deliver(to, signed(asking));
+        }
+      }
+      cluster.runFor(50);
+    }
+  });
+}
 
 for (const says of ["suspects", "agrees"] as const) {
   Deno.test(`a replica that left alone is joined, however far the others went on since it last announced that it ${says}`, () => {

@@ -37,7 +37,17 @@ Deno.test("coalitions act as their schemes say", async () => {
     coverage.add(own);
   }
   const done = coverage.entries().find(([group]) => group === "coalition")![1].map(([name]) => name).join("\n");
-  for (const name of ["split-proposals", "late-votes", "false-losses", "chosen-quorum", "silence", "deposing"]) {
+  for (
+    const name of [
+      "split-proposals",
+      "late-votes",
+      "false-losses",
+      "chosen-quorum",
+      "silence",
+      "deposing",
+      "handing-over",
+    ]
+  ) {
     assert(done.includes(name), `${name} is not in\n${done}`);
   }
 });

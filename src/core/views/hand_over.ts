@@ -9,8 +9,13 @@ import { maxFaulty, primaryOf } from "../messages/quorum.ts";
 import type { Step } from "../step.ts";
 import { announce, withdraw } from "./own_suspicion.ts";
 import { sendStatus } from "../upkeep/own_status.ts";
+import { fairnessRules } from "./view_timeout.ts";
 
-/** How often a backup is granted a hand-over, ms, so that it can't make the others change views without end. */
+/**
+ * How often a replica is granted a hand-over, ms, so that it can't make the others change views without end. This holds
+ * for a primary as well: each view starts the timers and the fairness watch anew, so primaries that hand over to each
+ * other, or to themselves, would never be suspected and need not order anything.
+ */
 const GRANT_INTERVAL_MS = 30_000;
 /** After this many view timeouts an agreement that has led to no view change is withdrawn. */
 const AGREEMENT_TIMEOUTS = 4;
@@ -61,8 +66,8 @@ export function askHandOver(step: Step): void {
 }
 
 /**
- * Agrees to a hand-over that another replica asks for, if that one may ask: the primary of this view, or, from time to
- * time, a replica that is in a higher view. Also agrees when f + 1 others agree already, because one of them is
+ * Agrees to a hand-over that another replica asks for, if that one may ask: from time to time the primary of this view,
+ * or a replica that is in a higher view. Also agrees when f + 1 others agree already, because one of them is
  * correct.
  */
 export function grantHandOver(step: Step, { replica, view, standing }: Suspicion): void {
@@ -76,8 +81,11 @@ export function grantHandOver(step: Step, { replica, view, standing }: Suspicion
   const isItsOwn = replica === step.primary && step.isActive;
   const isLeftOut = (leaving.views.get(replica) ?? 0) >= view;
   const before = leaving.granted.get(replica);
-  const isTooSoon = before !== undefined && before.view !== view && elapsedMs < before.at + GRANT_INTERVAL_MS;
-  if (!isItsOwn && (!isLeftOut || isTooSoon)) return;
+  // Liars that hand over to each other in turn keep a request waiting for less than the time for which each would be
+  // suspected by itself.
+  const intervalMs = Math.max(GRANT_INTERVAL_MS, n * fairnessRules(step).maxWaitMs);
+  const isTooSoon = before !== undefined && before.view !== view && elapsedMs < before.at + intervalMs;
+  if (isTooSoon || (!isItsOwn && !isLeftOut)) return;
   leaving.granted.set(replica, { view, at: elapsedMs });
   agree(step, view);
 }

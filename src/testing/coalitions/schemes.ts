@@ -8,7 +8,7 @@ import { splitProposals, stallingPrimary } from "./proposals.ts";
 import { chosenQuorum, silence, withheldBodies } from "./reticence.ts";
 import type { Scheme } from "./scheme.ts";
 import { falseLosses, restructuring } from "./statements.ts";
-import { deposing, privateCertificates, twoNewViews } from "./view_changes.ts";
+import { deposing, handingOver, privateCertificates, twoNewViews } from "./view_changes.ts";
 import { lateVotes } from "./votes.ts";
 
 /** All schemes, in the order in which they see a member's message. */
@@ -24,6 +24,7 @@ export const SCHEMES = {
   "stalling-primary": stallingPrimary,
   "silence": silence,
   "deposing": deposing,
+  "handing-over": handingOver,
 } as const satisfies { readonly [name in SchemeName]: (plot: Plot) => Scheme };
 
 /** Their names. */

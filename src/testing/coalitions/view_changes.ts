@@ -198,3 +198,42 @@ export function deposing(plot: Plot): Scheme {
     },
   };
 }
+
+/** How often a member that is primary hands over, in ticks: sooner than it would be suspected. */
+const HAND_OVER_TICKS = [1, 1, 3];
+
+/**
+ * Members that are primaries order nothing, or leave some requests out, and hand over to each other, or to themselves,
+ * before anybody suspects them. The others say that they were left behind in a view of a member.
+ */
+export function handingOver(plot: Plot): Scheme {
+  const { members, random, world: { genesis: { replicas: { length: n } }, checker: { executions } } } = plot;
+  const every = random.pick(HAND_OVER_TICKS);
+  const isSilent = random.chance(0.7);
+  let [ticks, number] = [0, 1_000];
+  const say = (replica: ReplicaId, view: View, standing: Suspicion["standing"]) => {
+    const executed = executions.highest;
+    const frame = plot.frame({ kind: "suspicion", replica, view, executed, number: ++number, standing });
+    for (const to of plot.victims) plot.send(replica, to, [frame]);
+  };
+  return {
+    says: ({ content: { signed: { message } } }) => {
+      if (!isSilent || message.kind !== "pre-prepare" || !plot.isOwn(message)) return null;
+      plot.note("handing-over: proposes nothing");
+      return [];
+    },
+    ticks: () => {
+      if (++ticks % every !== 0) return;
+      const { view } = plot.knowledge;
+      const ahead = Array.from({ length: n }, (_, i) => view + 1 + i as View);
+      const next = random.pick(ahead.filter((one) => members.includes(primaryOf(one, n))));
+      for (const member of members) {
+        const isPrimary = primaryOf(view, n) === member;
+        // Whoever suspects the primary of a view is in it.
+        if (!isPrimary) say(member, next + 1 as View, "suspects");
+        say(member, next, "agrees");
+        plot.note(`handing-over: as ${isPrimary ? "the primary" : "one that was left behind"}`);
+      }
+    },
+  };
+}

@@ -64,7 +64,7 @@ export function http(plan: Plan, random: Random): Plan {
     durationMs: HTTP_MS,
     signedClients: [1, 2, 3].map(() => habits(CALLS, random.pick([1, 4, 8]))),
     limits: { ...plan.limits, sessionWindow: random.pick([8, 64]), sessionIdleMs: 600_000 },
-    demands: random.chance(0.3) ? ["room"] : [],
+    demands: random.chance(0.6) ? ["room"] : [],
     unsignedClients: [1, 2, 3].map(() => habits(POSTS, 1)),
     http: {
       seed: random.seed(),

@@ -45,7 +45,8 @@ export type SchemeName =
   | "chosen-quorum" // their votes complete a quorum at few replicas
   | "stalling-primary" // they propose just before they would be suspected
   | "silence" // some replicas hear nothing from any member
-  | "deposing"; // they leave as soon as one correct replica does
+  | "deposing" // they leave as soon as one correct replica does
+  | "handing-over"; // their primaries order nothing, and hand over to each other before they are suspected
 
 /** How a hostile client misbehaves. */
 export type HostileBehaviour =

@@ -89,4 +89,24 @@ export const SUSPICION: readonly Mutant[] = [
     edits: [pending("    this.#byKey.delete(key);\n", "")],
     breaks: ["calm", "exactly-once", "liveness", "no-halt"],
   },
+  {
+    name: "primary-hands-over-as-often-as-it-likes",
+    why: "each view starts the timers anew: liars that hand over to each other, or to themselves, are never suspected",
+    edits: [{
+      file: "src/core/views/hand_over.ts",
+      find: "if (isTooSoon || (!isItsOwn && !isLeftOut)) return;",
+      replace: "if (!isItsOwn && (isTooSoon || !isLeftOut)) return;",
+    }],
+    breaks: ["liveness"],
+  },
+  {
+    name: "left-out-as-often-as-it-likes",
+    why: "a liar that says that it was left behind changes the view without end",
+    edits: [{
+      file: "src/core/views/hand_over.ts",
+      find: "if (isTooSoon || (!isItsOwn && !isLeftOut)) return;",
+      replace: "if (!isItsOwn && !isLeftOut) return;",
+    }],
+    breaks: ["liveness"],
+  },
 ];
