@@ -203,9 +203,10 @@ export interface Leaving {
   /** The highest view that each of the others is in or moves to, as its signed messages show. */
   readonly views: Map<ReplicaId, View>;
   /**
-   * The last hand-over that each of the others was granted: to which view, and when, in elapsed time of this replica.
+   * The last hand-over that each of the others was granted: to which view, and when, in elapsed time of this replica;
+   * and how many of those that it was granted led to a view that failed.
    */
-  readonly granted: Map<ReplicaId, { readonly view: View; readonly at: number }>;
+  readonly granted: Map<ReplicaId, { readonly view: View; readonly at: number; readonly failed: number }>;
 }
 
 /**

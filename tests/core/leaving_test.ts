@@ -178,6 +178,30 @@ for (
   });
 }
 
+Deno.test("a liar that says it was left behind, and as primary orders nothing, is granted hand-overs less and less often", () => {
+  const cluster = new Cluster();
+  const ada = new TestClient(cluster, 1).open();
+  const [liar, correct] = [3, [0, 1, 2]];
+  cluster.filter = (from, _to, message) => !(from === liar && message.kind === "pre-prepare");
+  const began = cluster.now;
+  for (let i = 0; cluster.now < began + 300_000; i++) {
+    ada.call([`a=${i}`]);
+    const { view, lastExecuted: executed } = statusOf(cluster, 0);
+    const own = Array.from({ length: 4 }, (_, n) => view + 1 + n).find((next) => next % 4 === liar)!;
+    for (const { message } of [...suspicionsOf(own + 1, [liar], executed), ...suspicionsOf(own, [liar], executed)]) {
+      const standing = message.view === own ? "agrees" as const : "suspects" as const;
+      const said = signed({ ...message, standing, number: 1_000 + 2 * i + (message.view === own ? 1 : 0) });
+      for (const to of correct) cluster.deliver(to, said);
+    }
+    cluster.runFor(1_000);
+  }
+  // One per half minute would make ten, each with a view that fails.
+  const failed = cluster.events.filter(({ replica, event }) =>
+    replica === 0 && event.kind === "view-change" && event.why !== "handed-over"
+  );
+  assert(failed.length >= 2 && failed.length <= 5, `${failed.length} views have failed`);
+});
+
 for (const says of ["suspects", "agrees"] as const) {
   Deno.test(`a replica that left alone is joined, however far the others went on since it last announced that it ${says}`, () => {
     const cluster = new Cluster({ checkpointInterval: 4 });

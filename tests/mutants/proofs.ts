@@ -29,6 +29,7 @@ const transfer = inFile("src/core/checkpoints/state_transfer.ts");
 const time = inFile("src/core/ordering/agreed_time.ts");
 const change = inFile("src/core/views/view_change.ts");
 const verdict = inFile("src/cli/check/verdict.ts");
+const leaving = inFile("src/core/views/leaving.ts");
 
 const EPOCHS = ["tests/snapshot/epochs_test.ts"];
 const TIME = ["tests/core/agreed_time_test.ts"];
@@ -223,6 +224,12 @@ export const PROOFS: readonly ProofMutant[] = [
     why: "a batch that waited for a replica's start makes it believe in its clock",
     edits: [time("clock.isUnsure = !isAhead && !isNear;", "clock.isUnsure = false;")],
     tests: TIME,
+  },
+  {
+    name: "failed-hand-overs-forgotten",
+    why: "a liar has itself made primary every half minute, and orders nothing",
+    edits: [leaving("Math.min(grant.failed + 1, MOST_DOUBLINGS)", "0")],
+    tests: ["tests/core/leaving_test.ts"],
   },
 ];
 

@@ -84,9 +84,10 @@ export function grantHandOver(step: Step, { replica, view, standing }: Suspicion
   // Liars that hand over to each other in turn keep a request waiting for less than the time for which each would be
   // suspected by itself.
   const intervalMs = Math.max(GRANT_INTERVAL_MS, n * fairnessRules(step).maxWaitMs);
-  const isTooSoon = before !== undefined && before.view !== view && elapsedMs < before.at + intervalMs;
+  const failed = before?.failed ?? 0;
+  const isTooSoon = before !== undefined && before.view !== view && elapsedMs < before.at + intervalMs * 2 ** failed;
   if (isTooSoon || (!isItsOwn && !isLeftOut)) return;
-  leaving.granted.set(replica, { view, at: elapsedMs });
+  leaving.granted.set(replica, { view, at: elapsedMs, failed });
   agree(step, view);
 }
 

@@ -106,6 +106,19 @@ export function mayMoveTo(step: Step, view: View): boolean {
   return view > state.view || (view === state.view && state.view > 0 && !step.isActive && state.viewChange === null);
 }
 
+/** The interval of the hand-overs of one replica doubles at most so often. */
+const MOST_DOUBLINGS = 5;
+
+/**
+ * The present view has failed: f + 1 suspect its primary. Whoever had asked for a hand-over to it waits twice as long
+ * for the next one. Otherwise a liar would have itself made primary every half minute, and order nothing.
+ */
+export function noteFailedGrants({ state: { view, leaving: { granted } } }: Step): void {
+  for (const [replica, grant] of granted) {
+    if (grant.view === view) granted.set(replica, { ...grant, failed: Math.min(grant.failed + 1, MOST_DOUBLINGS) });
+  }
+}
+
 /** A view was left or has started: drops the suspicions about it and about lower views. */
 export function forgetSuspicions({ state }: Step): void {
   state.leaving.changedAt = state.suspicion.awakeMs;

@@ -6,8 +6,9 @@ import { onStable } from "../checkpoints/checkpoint.ts";
 import { bodyOf } from "../ordering/former_bodies.ts";
 import type { ReplicaId, SequenceNumber, View } from "../messages/ids.ts";
 import { invariant } from "../invariant.ts";
+import { weakQuorum } from "../messages/quorum.ts";
 import type { DiscardReason, LeaveReason } from "../events.ts";
-import { forgetSuspicions, isRecent, mayMoveTo } from "./leaving.ts";
+import { forgetSuspicions, isRecent, mayMoveTo, noteFailedGrants, suspects } from "./leaving.ts";
 import type { NewView, PrePrepare, Signed, Suspicion, Verified, ViewChange } from "../messages/messages.ts";
 import { computeNewView, isValidNewView, isValidViewChange } from "./new_view.ts";
 import { executeCommitted } from "../ordering/execution.ts";
@@ -33,6 +34,7 @@ export function leaveFor(
 ): void {
   const { state } = step;
   invariant(mayMoveTo(step, to), "views", `views only grow: ${state.view} -> ${to}`);
+  if (proof.filter(({ message }) => suspects(message)).length >= weakQuorum(step.n)) noteFailedGrants(step);
   const prepared = state.log.slots().flatMap((slot) => slot.prepared ? [slot.prepared] : []);
   const viewChange = step.env.sign<ViewChange>({
     kind: "view-change",

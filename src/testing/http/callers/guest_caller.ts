@@ -5,8 +5,8 @@
  */
 import { weakQuorum } from "../../../core/messages/quorum.ts";
 import type { ReplicaId } from "../../../core/messages/ids.ts";
-import { fromUtf8 } from "../../../wire/mod.ts";
-import type { Invocation } from "../../clients/history.ts";
+import { fromUtf8, utf8 } from "../../../wire/mod.ts";
+import { History, type Invocation } from "../../clients/history.ts";
 import { ANY_TIME } from "../../clients/known_requests.ts";
 import type { ClientOptions } from "../../clients/signed_client.ts";
 import { ThinkTime } from "../../clients/think_time.ts";
@@ -32,6 +32,8 @@ interface Answer {
 const PATIENCE_MS = 4_000;
 /** The pause after a refusal, ms. */
 const PAUSE_MS = 500;
+/** The part of its operations that are none. */
+const WRONG = 0.15;
 /** More names than any run has. */
 const MANY_NAMES = 64;
 
@@ -68,13 +70,15 @@ export class GuestCaller implements Caller {
 
   async #act(): Promise<void> {
     const { world: { engine, checker, trace, coverage }, random, workload, history, name, nextId } = this.#options;
-    const operation = workload.operation(random, nextId());
+    // What is no operation at all is rejected, and the gateway must say so. No model knows it.
+    const isWrong = random.chance(WRONG);
+    const operation = isWrong ? utf8(`NONSENSE ${nextId()}`) : workload.operation(random, nextId());
     const timestamp = this.#counts ? ++this.#timestamp : undefined;
     this.#asked++;
     this.#isWaiting = true;
     checker.requests.asked(name, timestamp ?? ANY_TIME, operation);
     trace.line(name, () => `posts t=${timestamp ?? "?"}: ${shown(operation)}`);
-    const invocation = history.invoke(name, operation, engine.now);
+    const invocation = (isWrong ? new History() : history).invoke(name, operation, engine.now);
     const body = JSON.stringify({
       clientID: name,
       ...timestamp !== undefined && { timestamp },
