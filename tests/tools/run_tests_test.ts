@@ -29,7 +29,7 @@ Deno.test("files that wait stay alone, a long one comes first, and others of one
   ], (path) => path.includes("open") ? "Deno.test({ sanitizeOps: false })" : undefined);
   assertEquals(waiting, ["tests/e2e/failover_test.ts", "tests/e2e/a_test.ts"]);
   assertEquals(computing.map(({ name, files }) => [name, files.length]), [
-    ...[["core_view_change", 1], ["core_open", 1], ["tests_1", 1], ["core_1", 7], ["core_2", 6]],
+    ...[["core_view_change", 1], ["core_open", 1], ["core_1", 7], ["core_2", 6], ["tests_1", 1]],
   ]);
 });
 

@@ -32,6 +32,9 @@ export const LONGEST: readonly string[] = [
   "tests/core/view_change_test.ts",
 ];
 
+/** The folders that compute longest, the longest first: simulations, signatures, disks. */
+const HEAVY: readonly string[] = ["tests/testing", "tests/stores", "tests/node", "tests/core", "tests/fuzz"];
+
 /** Folders and files that start processes, or wait for real time. */
 const WAITING: readonly string[] = [
   ...[
@@ -81,11 +84,17 @@ export function planOf(files: readonly string[], text: (path: string) => string 
     waiting: ordered.filter(isWaiting),
     computing: [
       ...computing.filter(isAlone).map((file) => ({ name: nameOf(file), files: [file] })),
-      ...[...folders].flatMap(([folder, members]) =>
+      ...[...folders].sort(([one], [other]) => rank(one) - rank(other)).flatMap(([folder, members]) =>
         inParts(members, TOGETHER).map((files, part) => ({ name: `${nameOf(folder)}_${part + 1}`, files }))
       ),
     ],
   };
+}
+
+/** Where a folder stands in the order of those that compute. */
+function rank(folder: string): number {
+  const at = HEAVY.indexOf(folder);
+  return at < 0 ? HEAVY.length : at;
 }
 
 /** A file name that tells a path below tests/. */
