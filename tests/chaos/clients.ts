@@ -24,15 +24,18 @@ const ATTEMPT_MS = 2_000;
 const GIVE_UP_MS = 30_000;
 const RETRY_MS = 50;
 
-/** Makes so many callers of a way; `close` ends them. `onRetry` hears why a caller of `/req` asks again: a status, or 0. */
+/**
+ * Makes so many callers of a way; `close` ends them. `onRetry` hears why a caller of `/req` asks again: a status, or 0.
+ * `gateways`: where the members are now.
+ */
 export function createCallers(
   cluster: ClusterFile,
   way: Way,
   count: number,
   onRetry: (status: number) => void = () => {},
+  gateways: () => readonly string[] = () => Object.values(cluster.urls),
 ): { callers: Caller[]; close(): void } {
   if (way === "req") {
-    const gateways = Object.values(cluster.urls);
     const nameOf = () => `req-${crypto.randomUUID()}`;
     return {
       callers: Array.from({ length: count }, (_, i) => unsigned(nameOf(), gateways, i, onRetry)),
@@ -50,7 +53,7 @@ export function createCallers(
 /** Asks a gateway, and with the same timestamp another when that one is gone: what was asked runs once all the same. */
 function unsigned(
   name: string,
-  gateways: readonly string[],
+  gateways: () => readonly string[],
   first: number,
   onRetry: (status: number) => void,
 ): Caller {
@@ -62,9 +65,11 @@ function unsigned(
     async ask(operation) {
       const body = JSON.stringify({ clientID: name, timestamp: ++timestamp, operation });
       for (const end = performance.now() + GIVE_UP_MS;;) {
-        const answer = await attempt(`${gateways[at % gateways.length]}/req`, body);
+        const urls = gateways();
+        const answer = await attempt(`${urls[at % urls.length]}/req`, body);
         if (answer.status === 200) return answer.result;
-        const passing = [0, 429, 503, 504].includes(answer.status);
+        // 410: it was removed.
+        const passing = [0, 410, 429, 503, 504].includes(answer.status);
         if (!passing || performance.now() > end) throw new Error(`${name}: ${answer.status} ${answer.detail}`);
         onRetry(answer.status);
         if (answer.status !== 429) at++;

@@ -34,7 +34,11 @@ export class Load {
   #stopped = false;
 
   /** So many callers of each way; each waits for `thinkMs` between an answer and its next question. */
-  constructor(fleet: Fleet, count: number, { thinkMs = 0 }: { readonly thinkMs?: number } = {}) {
+  constructor(
+    fleet: Pick<Fleet, "cluster"> & { readonly gateways?: () => readonly string[] },
+    count: number,
+    { thinkMs = 0 }: { readonly thinkMs?: number } = {},
+  ) {
     this.#thinkMs = thinkMs;
     for (const way of WAYS) {
       const { callers, close } = createCallers(
@@ -42,6 +46,7 @@ export class Load {
         way,
         count,
         (status) => void this.retries.push({ at: performance.now(), status }),
+        fleet.gateways,
       );
       this.#callers.push(...callers);
       this.#close.push(close);

@@ -8,6 +8,7 @@ import type { LinkFault } from "../bench/wan/proxy_process.ts";
 import { spread } from "../bench/stats.ts";
 import { WAYS } from "./clients.ts";
 import { type Direction, DIRECTIONS, eventually, Fleet, LINK_FAULTS } from "./fleet.ts";
+import { epochRounds } from "./epoch_rounds.ts";
 import type { Illness } from "./ill_replica.ts";
 import { Load } from "./load.ts";
 import { Random } from "../../src/testing/random.ts";
@@ -25,6 +26,7 @@ one view, and says how long one was outside, whether the view changed, and how l
   links        one replica's links: cut one way, stalled, forgotten by the other end, reset, for 0.1 to 5 s
   half-open    what others send to one replica is lost for a minute
   roll         every replica is asked to stop (SIGTERM) and is started again, one after another
+  epochs       every member is replaced, one after another, then all keys at once, and the version of the machine
   slow-disks   every commit takes --commit ms at all replicas; a round is half a minute, without another fault
 
   --rounds R     (20)
@@ -38,6 +40,7 @@ one view, and says how long one was outside, whether the view changed, and how l
 
 /** The kinds of rounds. */
 const KINDS = ["kill", "links", "half-open", "roll", "slow-disks"] as const;
+const CHANGES = "epochs";
 type Kind = typeof KINDS[number];
 
 const THINK_MS = 10;
@@ -190,12 +193,15 @@ async function main(args: readonly string[]): Promise<number> {
     console.log(HELP);
     return 0;
   }
-  const kind = KINDS.find((known) => known === positionals[0]);
-  if (!kind) throw new CliError(`KIND: expected ${KINDS.join(", ")}, got ${positionals[0] ?? "nothing"}`, 2);
+  const kind = [...KINDS, CHANGES].find((known) => known === positionals[0]) as Kind | typeof CHANGES | undefined;
+  if (!kind) {
+    throw new CliError(`KIND: expected ${[...KINDS, CHANGES].join(", ")}, got ${positionals[0] ?? "nothing"}`, 2);
+  }
   const replicas = natural("--replicas", values.replicas, { min: 4, max: 26 });
   const count = natural("--rounds", values.rounds, { min: 1 });
   const callers = natural("--callers", values.callers, { min: 1 });
   const seed = natural("--seed", values.seed, { max: 2 ** 32 - 1 });
+  if (kind === CHANGES) return await epochRounds({ rounds: count, callers, hasTrace: values.trace });
   const slow: Illness = { commitMs: natural("--commit", values.commit, { min: 1 }), blocks: values.blocks };
   const illnesses = kind === "slow-disks" ? Array.from({ length: replicas }, () => slow) : [];
   const fleet = await Fleet.start(replicas, { hasLinks: kind === "links" || kind === "half-open", illnesses });

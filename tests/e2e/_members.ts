@@ -55,13 +55,13 @@ export class MemberProcesses {
   }
 
   /** The genesis of these, and their processes. */
-  async found(names: readonly string[], interval = 8): Promise<void> {
+  async found(names: readonly string[], interval = 8, ...more: string[]): Promise<void> {
     const members = names.map((name) => this.invite(name));
     const told = members.map(({ name, url, publicKey }) => `${name}=${url},${publicKey}`);
     await call("init", ...told, "--folder", `${this.folder}/init`, "--interval", String(interval));
     await Deno.rename(`${this.folder}/init/cluster.json`, this.clusterFile);
     this.present = names;
-    await Promise.all(names.map((name) => this.start(name)));
+    await Promise.all(names.map((name) => this.start(name, ...more)));
   }
 
   /** Starts a member's process, and waits until it serves, or waits outside. */
