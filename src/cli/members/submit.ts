@@ -75,9 +75,21 @@ export async function submit(submission: Submission): Promise<Submitted> {
     terminal.progress("waiting until it is ordered…");
     return (await client.submit(operation)).sequence;
   };
-  const sequence = await withClient(values, terminal, send, { found, kept });
-  terminal.say(`accepted at number ${sequence}; epoch ${number} begins with the next checkpoint`);
-  return await inForce(sequence, now, submission);
+  try {
+    const sequence = await withClient(values, terminal, send, { found, kept });
+    terminal.say(`accepted at number ${sequence}; epoch ${number} begins with the next checkpoint`);
+    return await inForce(sequence, now, submission);
+  } catch (error) {
+    if (!isOvertaken(error)) throw error;
+    // It may have been this one: sent by somebody else, or by a submission that was stopped.
+    terminal.say(`a configuration for epoch ${number} was accepted before; waiting until it is in force`);
+    return await inForce(null, now, submission);
+  }
+}
+
+/** Whether a configuration for this epoch was accepted already, this one or another one. */
+function isOvertaken(error: unknown): boolean {
+  return error instanceof CliError && /^rejected: (already-pending|wrong-epoch):/.test(error.message);
 }
 
 /** Waits until a quorum of the members is in the epoch. @throws {CliError} if that takes too long. */
