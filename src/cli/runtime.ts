@@ -35,6 +35,12 @@ export interface OwnPermissions {
   readonly machine?: string | undefined;
 }
 
+/**
+ * V8 lets the space for new objects grow to 16 MB, and it takes three times that. A replica under load needs 20 to 25 MB less with 4 MB, and its
+ * CPU time is the same.
+ */
+export const V8_FLAGS = "--v8-flags=--max-semi-space-size=4";
+
 /** How to start `pbft` with these arguments, on the runtime of this process. */
 export function ownCommand(args: readonly string[], { folder, machine }: OwnPermissions = {}): OwnCommand {
   const program = process.execPath;
@@ -44,7 +50,7 @@ export function ownCommand(args: readonly string[], { folder, machine }: OwnPerm
     : ["--allow-net", "--allow-read", "--allow-env", "--allow-sys", `--allow-write=${folder.replaceAll(",", ",,")}`];
   // What a machine of the user's own imports is not to be written into the lock file of a checkout of this repository.
   const lock = machine !== undefined && OWN_CONFIG !== null ? ["--no-lock"] : [];
-  return { program, args: ["run", "--quiet", "--no-prompt", ...lock, ...allowed, ENTRY, ...args] };
+  return { program, args: ["run", "--quiet", "--no-prompt", V8_FLAGS, ...lock, ...allowed, ENTRY, ...args] };
 }
 
 /** Node from 22.6 to 22.17 strips types only if it is told to. */

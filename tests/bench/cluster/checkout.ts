@@ -48,7 +48,10 @@ function isThere(path: string): boolean {
 }
 
 /** `deno run` in a checkout, with its own dependencies. Types are not checked, and its lock file is neither read nor written. */
-export function denoOf({ dir }: Pick<Checkout, "dir">, { args = [], ...options }: Deno.CommandOptions): Deno.Command {
-  const flags = ["run", "--quiet", "--no-prompt", "--no-lock", "--no-check", "--config", `${dir}/deno.json`];
+export function denoOf(
+  { dir }: Pick<Checkout, "dir">,
+  { args = [], flags: more = [], ...options }: Deno.CommandOptions & { readonly flags?: readonly string[] },
+): Deno.Command {
+  const flags = ["run", ...more, "--quiet", "--no-prompt", "--no-lock", "--no-check", "--config", `${dir}/deno.json`];
   return new Deno.Command(Deno.execPath(), { ...options, cwd: dir, args: [...flags, ...args] });
 }

@@ -7,7 +7,8 @@ import { checkpointInterval } from "../../../src/cli/commands/checkpoint_interva
 import { memberNames } from "../../../src/cli/local_cluster/member_names.ts";
 import { freePorts } from "../../tools/ports.ts";
 import { Proxies } from "../wan/proxies.ts";
-import { type Checkout, denoOf } from "./checkout.ts";
+import { V8_FLAGS } from "../../../src/cli/runtime.ts";
+import { type Checkout, denoOf, HERE } from "./checkout.ts";
 
 /** The shape of a cluster. */
 export interface Shape {
@@ -106,6 +107,8 @@ export class Cluster {
     const { args } = this.#members.find((member) => member.name === name)!;
     // What an older or newer replica needs beyond net, read and write may differ.
     const child = denoOf(this.#checkout, {
+      // As `pbft dev` and the examples start it. An older checkout is started as it was then.
+      flags: this.#checkout === HERE ? [V8_FLAGS] : [],
       args: ["-A", this.#checkout.replica, ...args, "--start", start],
       // A replica ends with the standard input: none outlives the bench.
       stdin: "piped",
