@@ -121,11 +121,11 @@ export class CountedCluster {
     await this.settle(Promise.all(this.#nodes.map((node) => node.close())));
   }
 
-  /** A client sends its request to the primary and to f others. */
+  /** A client sends its request to the primary and to f others. As the library does, it takes replies that are signed together. */
   async #submit(frame: Uint8Array, to: readonly number[]): Promise<Uint8Array[]> {
     return await Promise.all(to.map(async (id) => {
       await this.timer.pass(LINK_MS);
-      const answer = await this.#nodes[id]!.submit(frame);
+      const answer = await this.#nodes[id]!.submit(frame, { acceptsPaths: true });
       if (!(answer instanceof Uint8Array)) throw new Error(answer.detail);
       return answer;
     }));
@@ -136,7 +136,7 @@ export class CountedCluster {
       self,
       genesis: this.#genesis,
       store: this.#counted(new MemoryStore()),
-      transport: this.#transport(),
+      transport: this.#transport(self),
       timer: this.timer,
       privateKey: keyPairOf(self + 1).privateKey,
       stateMachine: () => new KeyValue(),
@@ -147,12 +147,12 @@ export class CountedCluster {
     });
   }
 
-  /** As a WebSocket that is always writable. */
-  #transport(): Transport {
+  /** As a WebSocket that is always writable. Each member has proved who it is, so that its surplus votes are left unverified. */
+  #transport(from: ReplicaId): Transport {
     const arrive = async (to: ReplicaId, frames: readonly Uint8Array[]) => {
       this.counts.deliveries++;
       await this.timer.pass(LINK_MS);
-      await this.#nodes[to]?.receive(frames);
+      await this.#nodes[to]?.receive(frames, undefined, from);
     };
     return {
       send: (to, frames) => (void arrive(to, frames), true),
