@@ -63,12 +63,14 @@ for (const kind of ["a file and SQLite", "variables and Deno KV"] as const) {
   Deno.test(`a replica with its key in ${kind} tells it to nobody: on no route, in no log, in no message`, () =>
     inFolder(async (folder) => {
       const sent: string[] = [];
+      const { promise: spoke, resolve: speaks } = Promise.withResolvers<void>();
       const peers = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, async (request) => {
         const bytes = new Uint8Array(await request.arrayBuffer());
         sent.push(
           JSON.stringify([...request.headers]),
           Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""),
         );
+        speaks();
         return new Response(null, { status: 202 });
       });
       await cli(["init", ...names(freePort(), peers.addr.port), "--folder", `${folder}/pbft`], () => {});
@@ -103,6 +105,7 @@ for (const kind of ["a file and SQLite", "variables and Deno KV"] as const) {
       const client = new Client({ cluster, timeoutMs: 200 });
       await client.invoke("INCR n").catch(() => {});
       client.close();
+      await spoke;
       const said = await allAnswers(cluster.urls.Apple!);
       child.kill("SIGINT");
       const { printed } = await child.ended();
