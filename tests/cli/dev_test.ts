@@ -186,9 +186,21 @@ withDev("pbft dev runs a machine of one's own, and takes up its changes", ["lock
   const acquire = ["acquire", JSON.stringify({ lock: "printer", leaseMs: 60_000 })];
   await t.step("call and ask", async () => {
     assertMatch(dev.out.all[0]!, /^locks\/1 on 4 replicas: Apple Ball Candy Dog \(one may fail\) +ready in /);
+    assertMatch(dev.out.all[1]!, /^ {2}pids +Apple \d+, Ball \d+, Candy \d+, Dog \d+$/);
     assertEquals(JSON.parse((await run("call", ...acquire)).out).until > 0, true);
     assertMatch((await run("call", ...acquire)).err, /^error: rejected: .*held/);
     assertEquals((await run("ask", "held")).out, `["printer"]`);
+  });
+  await t.step("repl knows the operations of the machine's file, and refuses the file of another one", async () => {
+    const { code, out } = await pbft(["repl", "--machine", "locks.ts"], { cwd: dev.folder, input: "help\n" });
+    assertEquals(code, 0);
+    assertMatch(out, /^ {2}call acquire JSON$/m);
+    assertMatch(out, /^ {2}ask held JSON$/m);
+    await Deno.mkdir(`${dev.folder}/others`);
+    await Deno.writeTextFile(`${dev.folder}/others/locks.ts`, LOCKS.replace("version: 1", "version: 2"));
+    const other = await pbft(["repl", "--machine", "others/locks.ts"], { cwd: dev.folder, input: "help\n" });
+    assertEquals(other.code, 2);
+    assertMatch(other.err, /^error: --machine: others\/locks\.ts is locks\/2, and the cluster runs locks\/1/);
   });
   await t.step("a change that does not compile is refused, and the replicas go on", async () => {
     await change(LOCKS.replace("return lease;", "return leas;"));

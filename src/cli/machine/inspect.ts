@@ -23,6 +23,8 @@ export interface MachineFacts {
   readonly hasWorkload: boolean;
   /** The names of its operations, if it is a typed one. */
   readonly operations: readonly string[];
+  /** The names of its queries, likewise. */
+  readonly queries: readonly string[];
 }
 
 /** How a process ended. */

@@ -18,7 +18,8 @@ export const verb = defineVerb({
     const { version, workload, create } = await loadMachine(path!, values.export);
     const { definition }: typeof create & Partial<Pick<Machine, "definition">> = create;
     const operations = Object.keys(definition?.operations ?? {});
-    const facts: MachineFacts = { version, hasWorkload: workload !== undefined, operations };
+    const queries = Object.keys(definition?.queries ?? {});
+    const facts: MachineFacts = { version, hasWorkload: workload !== undefined, operations, queries };
     terminal.print(terminal.isJson ? JSON.stringify(facts) : `${version}${workload ? ", with a workload" : ""}`);
     return EXIT.done;
   },

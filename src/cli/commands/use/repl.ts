@@ -9,7 +9,8 @@ import { query, resultOf, showResult } from "../../calls/operation.ts";
 import { explained, patiently, type Session, signersOf, withClient } from "../../calls/session.ts";
 import { History } from "../../calls/history.ts";
 import { CliError, EXIT } from "../../cli_error.ts";
-import { CLIENT_FLAGS } from "../../parser/flags.ts";
+import { inspectMachine, type MachineFile } from "../../machine/inspect.ts";
+import { CLIENT_FLAGS, EXPORT_FLAG } from "../../parser/flags.ts";
 import { defineVerb } from "../../parser/verb.ts";
 import type { Terminal } from "../../terminal.ts";
 
@@ -37,15 +38,50 @@ export const verb = defineVerb({
   about:
     "Reads operations line by line, and prints their results: GET, SET … of the key-value machine; call OP JSON and ask QUERY " +
     "JSON for any machine.",
-  flags: CLIENT_FLAGS,
+  flags: {
+    ...CLIENT_FLAGS,
+    "machine": {
+      value: "FILE",
+      isFile: true,
+      help: "the file that exports the cluster's machine, if it is a typed one: help and Tab then know its operations",
+    },
+    ...EXPORT_FLAG,
+  },
   notes:
     "Tab completes, arrows go through the history, help lists the operations. Lines from a pipe work too: then the exit\ncode is that of the first line that failed.",
-  run: ({ values, terminal }) => withClient(values, terminal, (session) => readLines(session, terminal)),
+  run: ({ values, terminal }) =>
+    withClient(values, terminal, async (session) => {
+      const { machine: path, export: exportName } = values;
+      const own = path === undefined ? {} : await wordsOf({ path, exportName }, session);
+      return await readLines(session, terminal, own);
+    }),
 });
 
-async function readLines(session: Session, terminal: Terminal): Promise<number> {
+/** The operations and queries of a typed machine. @throws {CliError} if the cluster runs another one. */
+async function wordsOf(file: MachineFile, session: Session): Promise<Readonly<Record<string, string>>> {
+  const { version, operations, queries } = await inspectMachine(file);
+  const { stateMachine } = session.kept.present.genesis;
+  if (version !== stateMachine) {
+    throw new CliError(`--machine: ${file.path} is ${version}, and the cluster runs ${stateMachine}`, EXIT.usage, {
+      next: "name the file of that machine, or another cluster with --cluster",
+    });
+  }
+  const lines = [...operations.map((name) => `call ${name}`), ...queries.map((name) => `ask ${name}`)];
+  return Object.fromEntries(lines.map((line) => [line, `${line} JSON`]));
+}
+
+async function readLines(
+  session: Session,
+  terminal: Terminal,
+  own: Readonly<Record<string, string>>,
+): Promise<number> {
   const { found: { source }, kept: { present: { genesis } } } = session;
-  const words = { ...(genesis.stateMachine.startsWith("key-value/") ? KEY_VALUE : {}), ...ANY, ...META };
+  const words = {
+    ...(genesis.stateMachine.startsWith("key-value/") ? KEY_VALUE : {}),
+    ...own,
+    ...ANY,
+    ...META,
+  };
   const isInteractive = process.stdin.isTTY === true && process.stdout.isTTY === true;
   const history = isInteractive ? new History() : null;
   const reader = createInterface({
