@@ -49,10 +49,17 @@ try {
   }
 } catch (error) {
   if (!(error instanceof RejectedError)) throw error;
-  console.error(`not changed: ${error.error} ${JSON.stringify(error.detail ?? {})}`);
+  console.error(`not changed: ${wordsOf(error)}`);
   Deno.exitCode = 1;
 } finally {
   client.close();
+}
+
+/** What the machine's errors mean. */
+function wordsOf({ error, detail }: RejectedError): string {
+  if (error === "notEditor") return "your key is no editor's; an editor adds it with --allow KEY";
+  if (error === "lastEditor") return "one editor must remain";
+  return detail === undefined ? error : `${error} ${JSON.stringify(detail)}`;
 }
 
 function valueOf(text: string): Value {

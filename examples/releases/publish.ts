@@ -27,6 +27,15 @@ if (file === undefined || name === undefined || version === undefined) {
   Deno.exit(2);
 }
 
+/** What the machine's errors mean for this release. */
+function wordsOf({ error }: RejectedError): string {
+  if (error === "published") return `${name} ${version} is there already, with another content; choose another version`;
+  if (error === "notYours") {
+    return `${name} belongs to the key that published under it first; use that key, or another name`;
+  }
+  return error;
+}
+
 const cluster = parseClusterText(await Deno.readTextFile(values.cluster));
 const privateKey = await keyIn(values.key, "the names that you publish under are bound to it");
 const client = createClient(releases, { cluster, keyPair: { privateKey } });
@@ -39,7 +48,7 @@ try {
   console.log(`${digest}, proven by ${file}.receipt`);
 } catch (error) {
   if (!(error instanceof RejectedError)) throw error;
-  console.error(`not published: ${error.error} ${JSON.stringify(error.detail)}`);
+  console.error(`not published: ${wordsOf(error)} ${JSON.stringify(error.detail)}`);
   Deno.exitCode = 1;
 } finally {
   client.close();

@@ -150,7 +150,11 @@ Deno.test("the programs publish and check a file, and a receipt proves nothing e
     await Deno.writeTextFile(path("left-pad.tgz"), "other content");
     assertEquals((await run("check")).code, 1);
     const again = await publish();
-    assertEquals([again.code, /^not published: published /.test(again.text)], [1, true], again.text);
+    assertEquals(
+      [again.code, /^not published: left-pad 1\.0\.0 is there already, with another content/.test(again.text)],
+      [1, true],
+      again.text,
+    );
 
     const receipt = decodeReceipt(await Deno.readFile(path("left-pad.tgz.receipt")));
     assertEquals(
