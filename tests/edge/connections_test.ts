@@ -7,7 +7,7 @@ import { startWorkerd } from "./_workerd.ts";
 const N = 19;
 
 Deno.test({
-  name: "a Durable Object among 19 has six connections open at most, and gives back those of peers that never answer",
+  name: "a Durable Object among 19 has six connections open at a time, and gives back those of peers that never answer",
   sanitizeOps: false,
   sanitizeResources: false,
   async fn() {
@@ -17,7 +17,7 @@ Deno.test({
     const over = Promise.withResolvers<void>();
     let open = 0;
     let mostOpen = 0;
-    // The first six never answer.
+    // Nobody ever answers.
     const peers = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, async (request) => {
       mostOpen = Math.max(mostOpen, ++open);
       const closed = new Promise<void>((resolve) => request.signal.addEventListener("abort", () => resolve()));
@@ -25,7 +25,7 @@ Deno.test({
       const [, name] = new URL(request.url).pathname.split("/");
       reached.add(name!);
       if (reached.size === N - 1) all.resolve();
-      if (Number(name!.slice(1)) < 6) await Promise.race([closed, over.promise]);
+      await Promise.race([closed, over.promise]);
       open--;
       return new Response(null, { status: 202 });
     });
@@ -58,8 +58,8 @@ Deno.test({
         all.promise,
         new Promise((_, reject) => setTimeout(reject, 60_000, new Error(`only ${reached.size} peers were reached`))),
       ]);
-      // Six, and questions for later epochs are among them. The server may see an aborted request end a moment later.
-      assert(mostOpen <= 8, `${mostOpen} were open`);
+      // Six, and six of which the server has not seen yet that the object has aborted them. Without a bound all 18 are open.
+      assert(mostOpen <= 12, `${mostOpen} were open`);
       over.resolve();
     } finally {
       over.resolve();
