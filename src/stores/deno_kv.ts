@@ -89,9 +89,12 @@ export class DenoKvStore implements Store {
     return this.#known!.version;
   }
 
-  /** All records, if the store is past version `than`; otherwise `null`. A look takes one round trip, mostly. */
+  /** All records, if the store is past version `than`; otherwise `null`. A look takes one round trip, mostly, and one read while others are at work. */
   async newer(than: Version): Promise<Loaded | null> {
-    return await this.version() > than ? this.#known!.loaded() : null;
+    if (this.#closed) throw closedError("load");
+    if (this.#known && this.#log.mayLookAlone()) await this.#followLog(this.#known);
+    else await this.#catchUp();
+    return this.#known!.version > than ? this.#known!.loaded() : null;
   }
 
   /** Reads the blobs with these digests, in this order; `null` for a blob that is not in the store. */
