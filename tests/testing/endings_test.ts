@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import type { Ready } from "../../src/core/io.ts";
 import type { StoredState } from "../../src/core/records.ts";
 import { Endings, type Recovered } from "../../src/testing/epochs/endings.ts";
+import { Coverage } from "../../src/testing/coverage.ts";
 import { Disk } from "../../src/testing/hosts/disk.ts";
 import type { WatchedProcess } from "../../src/testing/world/world.ts";
 
@@ -18,7 +19,7 @@ function watched({ halted, isMoving = false }: { readonly halted?: string; reado
   });
   const report = (invariant: string, detail: string) => said.push(`${invariant}: ${detail}`);
   const life = {
-    world: { epoch: { number: 0 }, checker: { lastOfEpoch: LAST }, report },
+    world: { epoch: { number: 0 }, checker: { lastOfEpoch: LAST }, report, coverage: new Coverage() },
     member: { isMoving, node: { status: () => ({ halted }) } },
   } as unknown as WatchedProcess["life"];
   const recovered: Recovered = new WeakMap();

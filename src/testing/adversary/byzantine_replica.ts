@@ -60,6 +60,8 @@ const SELDOM = 0.03;
 /** The part of the changed messages whose structure changes, instead of one known thing. */
 const RESTRUCTURED = 0.25;
 const LATE_MS = 700;
+/** How long it answers queries as if nothing changed, ms. */
+const FROZEN_MS = 6_000;
 /** The error of a Byzantine replica's time, ms. */
 const WILD_MS = [1, 1, 2_000, -600_000, 600_000];
 
@@ -83,6 +85,10 @@ export class ByzantineReplica implements FaultInjector {
   readonly #others: ReadonlySet<ReplicaId>;
   /** By request or query, the last few different answers. */
   readonly #answers = new Map<string, readonly string[]>();
+  /** By query, the answer that it sticks to for a while. */
+  readonly #frozen = new Map<string, string>();
+  #thawsAt = 0;
+  #isFrozen = false;
   /** The other story: the other batch, by view and number. */
   readonly #stories = new Map<string, { readonly digest: Digest; readonly bytes: Uint8Array }>();
 
@@ -167,10 +173,23 @@ export class ByzantineReplica implements FaultInjector {
 
   #olderResult(result: Result, operation: string): Result {
     const now = toHex(result.value);
+    const { random, world: { engine, coverage } } = this.#options;
+    if (engine.now >= this.#thawsAt) {
+      this.#thawsAt = engine.now + random.exponential(FROZEN_MS);
+      this.#frozen.clear();
+      this.#isFrozen = random.chance(0.5);
+    }
+    // As one that is cut off for a while: the two agree.
+    if (this.#isFrozen) {
+      const then = this.#frozen.get(operation) ?? now;
+      this.#frozen.set(operation, then);
+      if (then !== now) coverage.count("mutator", "query-reply: as before a while");
+      return { ...result, value: fromHex(then) };
+    }
     const answers = this.#answers.get(operation) ?? [];
     this.#answers.set(operation, [...answers.filter((answer) => answer !== now), now].slice(-4));
     const older = answers.filter((answer) => answer !== now).at(-1);
-    this.#options.world.coverage.count("mutator", `query-reply: ${older ? "an older result" : "another result"}`);
+    coverage.count("mutator", `query-reply: ${older ? "an older result" : "another result"}`);
     const value = older ? fromHex(older) : result.value.map((byte) => byte ^ 1);
     return { ...result, value };
   }

@@ -22,6 +22,8 @@ export interface HostedReplica {
   readonly isFaulty: boolean;
   readonly random: Random;
   readonly clock: ClockHabits;
+  /** How often its disk was replaced. */
+  readonly disk: { readonly replaced: number };
   readonly life: {
     /** Resolves when it goes on; `null`: it is not paused. */
     readonly paused: Promise<void> | null;

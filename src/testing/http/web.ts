@@ -9,6 +9,8 @@ import { KEPT_CHANGES } from "../../node/watching/change_log.ts";
 import type { HttpPlan } from "../plan/plan.ts";
 import { Random } from "../random.ts";
 import type { Station } from "../world/network.ts";
+import type { World } from "../world/world.ts";
+import { Archives } from "./archives.ts";
 import type { HostedReplica, Web, WebParts } from "./ports.ts";
 import { Road } from "./road/road.ts";
 import { type Policy, Site } from "./road/site.ts";
@@ -20,6 +22,8 @@ export class SimulatedWeb implements Web {
   readonly #policy: Policy;
   /** How many batches replicas keep for those who watch. */
   readonly keptBatches: number;
+  /** `null`: there are none. */
+  readonly #archives: Archives | null;
   readonly #sites = new Map<Station, Site>();
 
   constructor(parts: WebParts, { seed, trouble }: HttpPlan) {
@@ -34,11 +38,28 @@ export class SimulatedWeb implements Web {
       crossing: trouble && random.pick([0, 0.3]),
     });
     this.keptBatches = random.pick(KEPT_BATCHES);
+    this.#archives = random.chance(ARCHIVES) ? new Archives(parts, random.fork()) : null;
+  }
+
+  /** The faults are over. */
+  heal(): void {
+    this.road.heal();
+    this.#archives?.heal();
+  }
+
+  /** At the end: the archives have what they must have. */
+  async check(world: World): Promise<void> {
+    const forgotten = new Map<ReplicaId, number>();
+    for (const { isOver, hosted: { isFaulty, node, station: { replica } } } of this.#sites.values()) {
+      if (!isOver && !isFaulty) forgotten.set(replica, node.status().replica.lowWatermark);
+    }
+    await this.#archives?.check(world, forgotten);
   }
 
   opened(hosted: HostedReplica): () => void {
     const site = new Site({ ...this.#parts, hosted, policy: this.#policy });
     this.#sites.set(hosted.station, site);
+    this.#archives?.watch(hosted);
     return () => site.end();
   }
 
@@ -56,11 +77,13 @@ export class SimulatedWeb implements Web {
     return this.#sites.get(station)?.usage ?? {};
   }
 
-  archiveOf(_: Station): Archive | undefined {
-    return undefined;
+  archiveOf({ replica }: Station): Archive | undefined {
+    return this.#archives?.of(replica);
   }
 }
 
+/** The part of the runs in which replicas have archives. */
+const ARCHIVES = 0.5;
 /** Few: who is slow misses some. */
 const KEPT_BATCHES = [6, 20, KEPT_CHANGES.batches];
 

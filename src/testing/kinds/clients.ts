@@ -6,7 +6,7 @@ import type { ClientHabits } from "../clients/habits.ts";
 import type { ReplicaId } from "../../core/messages/ids.ts";
 import { type Fault, faultyReplicas, type HostileBehaviour, type Plan } from "../plan/plan.ts";
 import type { Random } from "../random.ts";
-import { quietPlan } from "./quiet.ts";
+import { idsOf, quietPlan } from "./quiet.ts";
 
 const BEHAVIOURS: readonly HostileBehaviour[] = [
   "split-timestamps",
@@ -41,6 +41,9 @@ export function clients(plan: Plan, random: Random): Plan {
 /** Virtual time of a run over HTTP, ms: real signatures and routes cost more than their stand-ins. Faults that begin later do not occur. */
 const HTTP_MS = 25_000;
 const [CALLS, POSTS] = [40, 6];
+/** The part of the runs in which a correct replica is cut off from the others, but not from callers, and when. */
+const CUT_OFF = 0.4;
+const CUT_OFF_SPAN = { atMs: 0.2 * HTTP_MS, forMs: 0.6 * HTTP_MS };
 
 /** Has the client library and programs that post to `/req` call over HTTP, amid the faults of the plan. */
 export function http(plan: Plan, random: Random): Plan {
@@ -49,18 +52,13 @@ export function http(plan: Plan, random: Random): Plan {
     return { ...own!, operations, bundle, thinkMs: 0.4 * HTTP_MS * bundle / operations };
   };
   const liar = random.int(0, plan.replicas - 1) as ReplicaId;
-  return {
+  const lies: Fault[] = plan.replicas > 3 && faultyReplicas(plan).length === 0
+    ? [{ kind: "byzantine", replica: liar, behaviours: ["lying-to-clients"], seed: random.seed() }]
+    : [];
+  const rest: Plan = {
     ...plan,
     // If nobody else is faulty, somebody lies to them.
-    ...plan.replicas > 3 && faultyReplicas(plan).length === 0 && {
-      faults: [...plan.faults, {
-        kind: "byzantine",
-        replica: liar,
-        behaviours: ["lying-to-clients"],
-        seed: random.seed(),
-      }],
-      isCalm: false,
-    },
+    ...lies.length > 0 && { faults: [...plan.faults, ...lies], isCalm: false },
     durationMs: HTTP_MS,
     signedClients: [1, 2, 3].map(() => habits(CALLS, random.pick([1, 4, 8]))),
     limits: { ...plan.limits, sessionWindow: random.pick([8, 64]), sessionIdleMs: 600_000 },
@@ -74,4 +72,23 @@ export function http(plan: Plan, random: Random): Plan {
       watchers: random.int(1, 2),
     },
   };
+  return random.chance(CUT_OFF) ? withStale(rest, random) : rest;
 }
+
+/**
+ * One whom the others can't reach, and its callers can, answers reads as of long ago. The liar votes as it should, so that there is something new, and
+ * agrees with that one.
+ */
+function withStale(plan: Plan, random: Random): Plan {
+  const faulty = faultyReplicas(plan);
+  const correct = idsOf(plan).filter((id) => !faulty.includes(id));
+  if (faulty.length !== 1 || correct.length !== plan.replicas - 1) return plan;
+  const cut: Fault = { kind: "partition", side: [random.pick(correct)], isOneWay: false, ...CUT_OFF_SPAN };
+  const others = plan.faults.filter(({ kind }) => !TOO_MUCH.has(kind)).map((fault): Fault =>
+    fault.kind === "byzantine" ? { ...fault, behaviours: ["lying-to-clients"] } : fault
+  );
+  return { ...plan, faults: [...others, cut] };
+}
+
+/** Nothing would be executed meanwhile. */
+const TOO_MUCH: ReadonlySet<Fault["kind"]> = new Set(["partition", "crash", "lost-kinds"]);

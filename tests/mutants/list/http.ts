@@ -25,6 +25,7 @@ const streams = inFile("src/http/watch/streams.ts");
 const tally = inFile("src/client/watch/tally.ts");
 const source = inFile("src/client/watch/source.ts");
 const watch = inFile("src/client/watch/open_watch.ts");
+const archive = inFile("src/node/storage/archive.ts");
 
 /** What callers must not believe, and what they and the routes must give back. */
 export const HTTP: readonly Mutant[] = [
@@ -218,7 +219,7 @@ export const HTTP: readonly Mutant[] = [
     name: "stream-tells-of-numbers-that-are-not-kept",
     why: "a replica says that numbers which it does not keep had no changes",
     edits: [stream("this.#next = Math.max(this.#next, changes.first);", "void changes.first;")],
-    breaks: ["answers"],
+    breaks: ["answers", "bounds", "no-exception"],
   },
   {
     name: "changes-of-undone-operations-told",
@@ -239,5 +240,33 @@ export const HTTP: readonly Mutant[] = [
     why: "whoever has left still counts: in the end nobody can watch",
     edits: [streams("      this.#open.delete(end);\n", "")],
     breaks: ["bounds"],
+  },
+  {
+    name: "archived-after-the-commit",
+    why: "a replica that stops in between has forgotten a batch, and nobody has it",
+    edits: [
+      archive(
+        "      if (writes.forgotten?.length) await archive.put(writes.forgotten);\n      return await store.commit(writes, expected);",
+        "      const version = await store.commit(writes, expected);\n      if (writes.forgotten?.length) await archive.put(writes.forgotten);\n      return version;",
+      ),
+    ],
+    breaks: ["durability"],
+  },
+  {
+    name: "archive-lacks-what-was-executed-before-a-restart",
+    why: "what a replica finds in its store it must archive, too, before it forgets it",
+    edits: [archive("      this.#decided.set(sequence, { digest: batch.digest, commits });\n    }\n", "    }\n")],
+    breaks: ["durability"],
+  },
+  {
+    name: "archive-without-proof",
+    why: "nobody can tell that an archived batch was decided",
+    edits: [
+      archive(
+        "decided.commits.map((commit) => encodeFrame(commit));",
+        "decided.commits.slice(1).map((commit) => encodeFrame(commit));",
+      ),
+    ],
+    breaks: ["answers"],
   },
 ];

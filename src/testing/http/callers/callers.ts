@@ -68,7 +68,7 @@ export class Callers implements HttpCallers {
   }
 
   heal(): void {
-    this.#web.road.heal();
+    this.#web.heal();
   }
 
   async check(): Promise<void> {
@@ -76,6 +76,7 @@ export class Callers implements HttpCallers {
     for (const watcher of this.#watchers) watcher.end();
     for (const { unrest } of this.#clients) if (unrest !== null) return report("bounds", unrest);
     await this.#beliefs.check();
+    await this.#web.check(this.#world);
   }
 
   /** Somebody else reads in the same moment. */
