@@ -74,6 +74,7 @@ export function noteEmptyAnswer<T>(
 
 /** Ends the requests that were not answered in time. Returns the peers and what they were asked. */
 export function endOverdue<T>(step: Step, requests: PeerRequests<T>): readonly (readonly [peer: ReplicaId, what: T])[] {
+  if (requests.asked.size === 0) return [];
   const late = [...requests.asked].filter(([, { until }]) => step.now >= until);
   if (late.length === 0) return [];
   for (const [peer, asked] of late) {

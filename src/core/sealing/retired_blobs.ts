@@ -69,7 +69,8 @@ export class RetiredBlobs {
 
   /** Whether there are released lists. */
   get isDropping(): boolean {
-    return this.#released().length > 0;
+    for (const sequence of this.#lists.keys()) if (sequence <= this.#through) return true;
+    return false;
   }
 
   /**

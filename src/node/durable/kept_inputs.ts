@@ -41,7 +41,7 @@ import type {
 import { encodeFrame, unpack } from "../../wire/mod.ts";
 import { withDigest } from "../environment.ts";
 import type { WriteSet } from "../storage/record_writer.ts";
-import { plainOf, suspicionIn, timersOf } from "../storage/timers_record.ts";
+import { isAsPatient, isSteady, plainOf, timersOf } from "../storage/timers_record.ts";
 import { signedOf } from "./task.ts";
 
 /** The persisted inputs and timers in a store. */
@@ -103,10 +103,10 @@ export class KeptInputs {
   /** The change under construction, and the inputs in it of which the store has nothing yet. */
   #change: WriteSet | null = null;
   readonly #fresh = new Set<string>();
-  #timers = "";
-  /** The clock at the last write of the timers, and the state of the suspicion then. */
+  /** The timers as they were last written; empty: never. */
+  #timers: readonly number[] = [];
+  /** The clock at that time. */
   #timersAt = -Infinity;
-  #suspicion = "";
 
   /** Starts with the keys, the timers and the prepared certificates in the store. */
   constructor(
@@ -115,7 +115,7 @@ export class KeptInputs {
     { timers, prepared = [] }: { readonly timers?: Timers | undefined; readonly prepared?: StoredState["prepared"] },
   ) {
     for (const { prePrepare: { message } } of prepared) this.#preparedIn.set(message.sequence, message.view);
-    if (timers) this.#noteWritten(timers);
+    if (timers) this.#noteWritten(timers, plainOf(timers));
     for (const key of keys) {
       const [kept, kind] = key.split("/", 2);
       if (kept === "input") this.#keys[kind as Kind]?.add(key);
@@ -137,15 +137,13 @@ export class KeptInputs {
   /** Adds the timers, if a restart without them would behave differently. */
   noteTimers(timers: Timers, writes: WriteSet): void {
     const plain = plainOf(timers);
-    const steady = plain.slice(2).join();
     const isWaiting = timers.suspectAt !== null;
     // While the primary may be suspected, the time awake is needed.
-    if (steady === this.#timers && !isWaiting) return;
+    if (!isWaiting && isSteady(plain, this.#timers)) return;
     // Timers alone are not worth a commit each time: a restart counts from the last written ones.
     const elapsedMs = timers.steppedAt - this.#timersAt;
-    const isAsPatient = suspicionIn(plain) === this.#suspicion;
-    if (writes.count === 0 && isAsPatient && elapsedMs >= 0 && elapsedMs < TIMERS_MS) return;
-    this.#noteWritten(timers);
+    if (writes.count === 0 && isAsPatient(plain, this.#timers) && elapsedMs >= 0 && elapsedMs < TIMERS_MS) return;
+    this.#noteWritten(timers, plain);
     writes.put("timers", plain);
     writes.count++;
   }
@@ -155,11 +153,9 @@ export class KeptInputs {
     for (const kind of KINDS) for (const key of [...this.#keys[kind]]) this.#drop(kind, key, writes);
   }
 
-  #noteWritten(timers: Timers): void {
-    const plain = plainOf(timers);
-    this.#timers = plain.slice(2).join();
-    this.#timersAt = timers.steppedAt;
-    this.#suspicion = suspicionIn(plain);
+  #noteWritten({ steppedAt }: Timers, plain: readonly number[]): void {
+    this.#timers = plain;
+    this.#timersAt = steppedAt;
   }
 
   #put(input: KeptInput, writes: WriteSet): void {

@@ -178,8 +178,9 @@ export class Intake {
    * when its input is asked for.
    */
   *drain(max = Infinity): Generator<Task, void> {
-    yield* this.#asked.take(max);
+    if (this.#asked.hasMore) yield* this.#asked.take(max);
     for (const [by, queue] of this.#queues) {
+      if (!queue.hasMore) continue;
       for (const done of queue.turn(max, (entry) => this.#check(entry, by))) {
         const { entry, charge, result: { checked, isNewSurplus } } = done;
         if (isNewSurplus) charge.giveBack();

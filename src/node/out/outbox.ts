@@ -27,6 +27,9 @@ const GAIN = 1 / 4;
 /** Delays after failed deliveries, ms: after the first, and the longest. */
 const BACKOFF = { minMs: 50, maxMs: 2_000 };
 
+/** One error for all: where many deliveries time out, a stack trace for each would cost much, and says nothing. */
+const TIMED_OUT = new DOMException("delivery timed out", "TimeoutError");
+
 /** Options of {@linkcode Outbox}. */
 export interface OutboxOptions {
   readonly peer: ReplicaId;
@@ -220,7 +223,7 @@ export class Outbox implements WaitingFrames {
   }
 
   #timeOut(delivery: InFlight): void {
-    this.#abort(delivery, new DOMException("delivery timed out", "TimeoutError"));
+    this.#abort(delivery, TIMED_OUT);
   }
 
   #abort(delivery: InFlight, reason: DOMException): void {

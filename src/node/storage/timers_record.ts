@@ -8,17 +8,15 @@ import type { Timers } from "../../core/records.ts";
 export function plainOf(timers: Timers): readonly number[] {
   const { steppedAt, awakeMs, suspectAt, suspectAtLatest, suspectTimeoutMs, suspectExecuted } = timers;
   const { roundMs, deviationMs, statusAt, statusDelayMs, statusExecuted, busy, askedUntil } = timers;
-  const suspect = [
-    ...[suspectAt, suspectAtLatest].map((at) => at === null ? 0 : Math.round(at) + 1),
-    Math.round(suspectTimeoutMs),
-    suspectExecuted,
-    roundMs === null ? 0 : Math.round(roundMs) + 1,
-    Math.round(deviationMs),
-  ];
   return [
     steppedAt,
     Math.round(awakeMs),
-    ...suspect,
+    afterNull(suspectAt),
+    afterNull(suspectAtLatest),
+    Math.round(suspectTimeoutMs),
+    suspectExecuted,
+    afterNull(roundMs),
+    Math.round(deviationMs),
     statusAt,
     Math.round(statusDelayMs),
     statusExecuted,
@@ -27,10 +25,23 @@ export function plainOf(timers: Timers): readonly number[] {
   ];
 }
 
-/** The part of {@linkcode plainOf} that determines when the primary is suspected. */
-export function suspicionIn(plain: readonly number[]): string {
-  return plain.slice(2, 6).join();
+/** A number as a whole one above 0, which stands for `null`. */
+function afterNull(value: number | null): number {
+  return value === null ? 0 : Math.round(value) + 1;
 }
+
+/** Whether two of {@linkcode plainOf} are the same but for the time that has passed. */
+export function isSteady(a: readonly number[], b: readonly number[]): boolean {
+  return a.every((value, i) => i < FIRST_STEADY || value === b[i]);
+}
+
+/** Whether two of {@linkcode plainOf} suspect the primary at the same time. */
+export function isAsPatient(a: readonly number[], b: readonly number[]): boolean {
+  return a.every((value, i) => i < FIRST_STEADY || i >= AFTER_SUSPICION || value === b[i]);
+}
+
+/** The places of the first value that does not change with each step, and of the first after those of the suspicion. */
+const [FIRST_STEADY, AFTER_SUSPICION] = [2, 6];
 
 /** Decodes the timers. */
 export function timersOf(plain: readonly number[]): Timers {
