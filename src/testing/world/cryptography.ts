@@ -16,6 +16,8 @@ export interface SimulatedCryptography extends Cryptography {
 /** The signatures of one simulation. Its verifiers know every key that was made in it. */
 export class StandInCryptography implements SimulatedCryptography {
   readonly #secrets = new Map<string, number>();
+  /** By context and epoch. */
+  readonly #domains = new Map<string, Domains>();
 
   /** The key pair of a name. */
   keyPair(name: string): { readonly privateKey: string; readonly publicKey: string } {
@@ -30,21 +32,28 @@ export class StandInCryptography implements SimulatedCryptography {
   readonly createSigner: Cryptography["createSigner"] = (privateKey, cluster, epoch) => {
     const publicKey = this.#publicKey(privateKey);
     const secret = this.#secrets.get(publicKey)!;
-    const place = placeOf(cluster, epoch);
-    return { publicKey, sign: (kind, bytes) => mac(secret, place, kind, bytes) };
+    const domains = this.#domainsOf(cluster, epoch);
+    return { publicKey, sign: (kind, bytes) => mac(secret, domains, kind, bytes) };
   };
 
   /** Checks signatures of all keys of this simulation. */
   readonly createVerifier: Cryptography["createVerifier"] = (cluster, epoch) => {
-    const place = placeOf(cluster, epoch);
+    const domains = this.#domainsOf(cluster, epoch);
     return {
       verify: (publicKey, kind, bytes, signature) => {
         const secret = this.#secrets.get(publicKey);
         if (secret === undefined) return false;
-        return isMac(signature, secret, place, kind, bytes);
+        return isMac(signature, secret, domains, kind, bytes);
       },
     };
   };
+
+  #domainsOf(context: Digest, epoch: number = 0): Domains {
+    const place = `${context} ${epoch}`;
+    let domains = this.#domains.get(place);
+    if (!domains) this.#domains.set(place, domains = { context, epoch, byKind: new Map() });
+    return domains;
+  }
 
   #publicKey(privateKey: string): string {
     const publicKey = standInHash(utf8(`public ${privateKey}`));
@@ -53,31 +62,29 @@ export class StandInCryptography implements SimulatedCryptography {
   }
 }
 
-/** A signature of one epoch does not verify in another. */
-function placeOf(context: Digest, epoch = 0): Digest {
-  return epoch === 0 ? context : `${context} ${epoch}` as Digest;
+/** The domains of one epoch of a cluster, by kind, as far as they are known. A signature of one epoch does not verify in another. */
+interface Domains {
+  readonly context: Digest;
+  readonly epoch: number;
+  readonly byKind: Map<SignedKind, number>;
 }
-
-const domains = new Map<string, number>();
 
 /** The result of the last {@linkcode mix}: two lanes of 32 bits. */
 let laneA = 0;
 let laneB = 0;
 
 /** Mixes a key, the domain (as in real signatures) and the bytes. */
-function mixSigned(secret: number, cluster: Digest, kind: SignedKind, bytes: Uint8Array): void {
-  const name = cluster + kind;
-  let domain = domains.get(name);
+function mixSigned(secret: number, { context, epoch, byKind }: Domains, kind: SignedKind, bytes: Uint8Array): void {
+  let domain = byKind.get(kind);
   if (domain === undefined) {
-    const [context, epoch] = cluster.split(" ");
-    mix(0, signedDomain(context as Digest, Number(epoch ?? 0), kind));
-    domains.set(name, domain = laneA);
+    mix(0, signedDomain(context, epoch, kind));
+    byKind.set(kind, domain = laneA);
   }
   mix(secret ^ domain, bytes);
 }
 
-function mac(secret: number, cluster: Digest, kind: SignedKind, bytes: Uint8Array): Uint8Array {
-  mixSigned(secret, cluster, kind, bytes);
+function mac(secret: number, domains: Domains, kind: SignedKind, bytes: Uint8Array): Uint8Array {
+  mixSigned(secret, domains, kind, bytes);
   const signature = nextSignature();
   putLane(signature, 0, laneA);
   putLane(signature, 4, laneB);
@@ -100,13 +107,13 @@ function nextSignature(): Uint8Array {
 function isMac(
   signature: Uint8Array,
   secret: number,
-  cluster: Digest,
+  domains: Domains,
   kind: SignedKind,
   bytes: Uint8Array,
 ): boolean {
   if (signature.length !== SIGNATURE_BYTES || signature[8] !== 1) return false;
   for (let i = 9; i < SIGNATURE_BYTES; i++) if (signature[i] !== 0) return false;
-  mixSigned(secret, cluster, kind, bytes);
+  mixSigned(secret, domains, kind, bytes);
   return laneAt(signature, 0) === laneA && laneAt(signature, 4) === laneB;
 }
 
