@@ -22,8 +22,8 @@ export interface HostedReplica {
   readonly isFaulty: boolean;
   readonly random: Random;
   readonly clock: ClockHabits;
-  /** How often its disk was replaced. */
-  readonly disk: { readonly replaced: number };
+  /** What its disk has, and how often it was replaced. */
+  readonly disk: { readonly replaced: number; readonly records: ReadonlyMap<string, unknown> };
   readonly life: {
     /** Resolves when it goes on; `null`: it is not paused. */
     readonly paused: Promise<void> | null;
