@@ -30,6 +30,8 @@ const time = inFile("src/core/ordering/agreed_time.ts");
 const change = inFile("src/core/views/view_change.ts");
 const verdict = inFile("src/cli/check/verdict.ts");
 const leaving = inFile("src/core/views/leaving.ts");
+const own = inFile("src/core/recovery/own_messages.ts");
+const chain = inFile("src/node/epochs/chain_store.ts");
 
 const EPOCHS = ["tests/snapshot/epochs_test.ts"];
 const TIME = ["tests/core/agreed_time_test.ts"];
@@ -230,6 +232,19 @@ export const PROOFS: readonly ProofMutant[] = [
     why: "a liar has itself made primary every half minute, and orders nothing",
     edits: [leaving("Math.min(grant.failed + 1, MOST_DOUBLINGS)", "0")],
     tests: ["tests/core/leaving_test.ts"],
+  },
+  {
+    name: "vote-after-the-end-is-an-old-copy",
+    why: "a replica forgets its votes above the end of its epoch, so whoever returns one makes it recover",
+    edits: [own("  if (own.sequence > (state.epochs.pending?.closesAt ?? Infinity)) return true;\n", "")],
+    tests: ["tests/core/epochs_test.ts"],
+  },
+  {
+    name: "store-that-moves-is-foreign",
+    why:
+      "two instances of a member start at once: the one whose store the other leads to the next epoch opens it again",
+    edits: [chain("if (!(error instanceof OtherEpochError) || attempt", "if (attempt > 0 || attempt")],
+    tests: ["tests/node/epochs_test.ts"],
   },
 ];
 

@@ -16,8 +16,6 @@ const transfer = inFile("src/core/checkpoints/state_transfer.ts");
 const asking = inFile("src/node/epochs/asking.ts");
 const departure = inFile("src/node/epochs/departure.ts");
 const queries = inFile("src/core/upkeep/queries.ts");
-const replica = inFile("src/core/replica.ts");
-const own = inFile("src/core/recovery/own_messages.ts");
 
 /** What an epoch must not accept, and what it must not leave behind. */
 export const EPOCHS: readonly Mutant[] = [
@@ -267,24 +265,5 @@ export const EPOCHS: readonly Mutant[] = [
       ),
     ],
     breaks: ["epochs"],
-  },
-  {
-    name: "fetched-end-not-noticed",
-    why: "a replica that fetched the state of the closing checkpoint has the end of its epoch",
-    edits: [replica("    checkClosed(step);\n", "    if (!step.hasEndedTransfer) checkClosed(step);\n")],
-    breaks: ["epochs"],
-  },
-  {
-    name: "vote-after-the-end-is-an-old-copy",
-    why: "a replica forgets its votes above the end of its epoch, so whoever returns one makes it recover",
-    edits: [own("  if (own.sequence > (state.epochs.pending?.closesAt ?? Infinity)) return true;\n", "")],
-    breaks: ["self-consistency"],
-  },
-  {
-    name: "store-that-moves-is-foreign",
-    why:
-      "two instances of a member start at once: the one whose store the other leads to the next epoch opens it again",
-    edits: [store("if (!(error instanceof OtherEpochError) || attempt", "if (attempt > 0 || attempt")],
-    breaks: ["epochs", "no-halt"],
   },
 ];
