@@ -3,6 +3,7 @@
  * @module
  */
 import process from "node:process";
+import type { StatementSync } from "node:sqlite";
 import type { DurableObjectStorage, SqlValue } from "../../stores/durable_object.ts";
 import { DURABLE_OBJECT_LIMITS } from "../../stores/platform_limits.ts";
 
@@ -10,14 +11,22 @@ import { DURABLE_OBJECT_LIMITS } from "../../stores/platform_limits.ts";
 export function simulatedObjectStorage(): DurableObjectStorage {
   const { DatabaseSync } = process.getBuiltinModule("node:sqlite");
   const database = new DatabaseSync(":memory:");
+  const prepared = new Map<string, StatementSync>();
+  const statementOf = (query: string): StatementSync => {
+    let statement = prepared.get(query);
+    if (!statement) prepared.set(query, statement = database.prepare(query));
+    return statement;
+  };
   return {
     sql: {
       exec: (query, ...bindings) => {
         assertWithinLimits(query, bindings);
-        const rows = database.prepare(query).all(...bindings as (string | number | null | Uint8Array)[]);
-        return rows.map((row) =>
-          Object.fromEntries(Object.entries(row).map(([name, value]) => [name, sqlValue(value)]))
-        );
+        const rows = statementOf(query).all(...bindings as (string | number | null | Uint8Array)[]);
+        return rows.map((row) => {
+          const copy: Record<string, SqlValue> = {};
+          for (const name of Object.keys(row)) copy[name] = sqlValue(row[name]);
+          return copy;
+        });
       },
     },
     transactionSync(run) {
@@ -46,8 +55,10 @@ function assertWithinLimits(query: string, bindings: readonly (SqlValue | Uint8A
   if (rowBytes > maxRowBytes) throw new Error(`string or blob too big: ${rowBytes} bytes: SQLITE_TOOBIG`);
 }
 
+const encoder = new TextEncoder();
+
 function sqlBytes(value: SqlValue | Uint8Array): number {
-  if (typeof value === "string") return new TextEncoder().encode(value).length;
+  if (typeof value === "string") return encoder.encode(value).length;
   return value === null || typeof value === "number" ? 0 : value.byteLength;
 }
 
