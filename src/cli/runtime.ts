@@ -36,8 +36,8 @@ export interface OwnPermissions {
 }
 
 /**
- * V8 lets the space for new objects grow to 16 MB, and it takes three times that. A replica under load needs 20 to 25 MB less with 4 MB, and its
- * CPU time is the same.
+ * V8 lets the space for new objects grow to 16 MB, and it takes three times that. A replica under load needs 20 to 25 MB less with 4 MB. No
+ * difference in its CPU time was seen (docs/performance.md, Memory).
  */
 export const V8_FLAGS = "--v8-flags=--max-semi-space-size=4";
 
