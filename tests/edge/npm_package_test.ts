@@ -70,7 +70,7 @@ Deno.test("the npm package works under Node 20 and 22, and under Bun; it has all
   await inFolder(async (folder) => {
     await packForNpm(`${folder}/edge.tgz`);
     await Deno.writeTextFile(`${folder}/package.json`, `{ "private": true, "type": "module" }`);
-    const packages = ["./edge.tgz", "typescript@5", "@types/node@22"];
+    const packages = ["./edge.tgz", "typescript@5", "@types/node@22", "tsx@4", "valibot@1"];
     await run(folder, "npm", "install", "--no-audit", "--no-fund", ...packages);
 
     await Deno.writeTextFile(`${folder}/program.mjs`, PROGRAM);
@@ -111,6 +111,29 @@ Deno.test("the npm package works under Node 20 and 22, and under Bun; it has all
     await t.step("pbft simulate", async () => {
       const { code, out } = await call("simulate", "counter.mjs", "--runs", "1", "--replicas", "4");
       assertEquals([code, out.split("\n").length], [0, 1], out);
+    });
+    await t.step("the machine of the docs, in TypeScript, under any Node", async () => {
+      const blocks = codeBlocks(textOf("docs/state_machine.md")!).map(({ code }) => code);
+      const machine = blocks.find((code) => code.includes("export const bank = defineMachine"))!;
+      const test = blocks.find((code) => code.includes("testMachine(bank)"))!;
+      await Deno.writeTextFile(`${folder}/bank.ts`, machine.replace(/"npm:valibot@[\d.]+"; .*/, `"valibot";`));
+      await Deno.writeTextFile(`${folder}/bank_test.ts`, test);
+      assertEquals((await run(folder, "node_modules/.bin/tsx", "bank_test.ts")).split("\n")[0], "5");
+      const { code, out, err } = await call("simulate", "bank.ts", "--runs", "1", "--replicas", "4");
+      assertEquals([code, out.split("\n").length], [0, 1], out + err);
+      const bank = await Dev.start(folder, ["bank.ts", "--memory", "--page", "none"], program);
+      try {
+        assertMatch(bank.out.all[0]!, /^bank\/1 on 4 replicas/);
+        assertEquals((await call("call", "deposit", `{"account":"ada","amount":5}`)).out, `{"balance":5}`);
+        await Deno.writeTextFile(
+          `${folder}/bank.ts`,
+          `${await Deno.readTextFile(`${folder}/bank.ts`)}\nlet n: number = "1";\n`,
+        );
+        await bank.err.find(/bank\.ts changed: type check failed/);
+      } finally {
+        bank.interrupt();
+        assertEquals(await bank.ended(), 0);
+      }
     });
     const dev = await Dev.start(folder, ["counter.mjs", "--memory"], program);
     try {
