@@ -1,11 +1,11 @@
 /** The page that the package contains is the one in `page/`. */
 import { assert, assertEquals } from "@std/assert";
 import { createSimulationApp } from "../../src/cli/page/simulation_app.ts";
-import { simulatorScript } from "../../src/cli/page/simulator.ts";
+
 import { VERSION } from "../../src/cli/version.ts";
 import { HTML, SCRIPT, STYLE } from "../../src/page/assets.ts";
 import { createPage } from "../../src/page/page.ts";
-import { assets } from "../tools/page.ts";
+import { assets, packagedSimulator } from "../tools/page.ts";
 import { textOf } from "../tools/files.ts";
 import { sha256 } from "../../src/crypto/mod.ts";
 import { sha256Hex } from "../../page/simulator/sha256.ts";
@@ -30,7 +30,7 @@ Deno.test({
 Deno.test("the page is small, also with the simulator, which it loads when it is wanted", async () => {
   const page = await gzipped(HTML + SCRIPT + STYLE);
   assert(page <= MOST_BYTES.page, `${page} bytes gzipped`);
-  const script = await simulatorScript();
+  const script = await packagedSimulator();
   assert(!/(?:^|[;}\n])import[ {*"]/.test(script), "it is one file");
   const all = page + await gzipped(script);
   assert(all <= MOST_BYTES.all, `${all} bytes gzipped`);

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { bundledSimulator } from "../../src/cli/page/simulator.ts";
+import { packagedSimulator } from "./page.ts";
 import { root } from "./files.ts";
 
 /** Packages of entry points that most programs do not import. */
@@ -32,7 +32,7 @@ export async function packForNpm(path: string): Promise<void> {
     };
     await Deno.writeTextFile(file, JSON.stringify(packed, null, 2) + "\n");
     // A checkout makes it when it is wanted; a package contains it.
-    await Deno.writeTextFile(`${folder}/package/src/page/simulator.js`, (await bundledSimulator())!);
+    await Deno.writeTextFile(`${folder}/package/src/page/simulator.js`, await packagedSimulator());
     const command = `${folder}/package/${COMMAND}`;
     await Deno.writeTextFile(command, `#!/usr/bin/env node\n${await Deno.readTextFile(command)}`, { mode: 0o755 });
     await Deno.chmod(command, 0o755);

@@ -13,18 +13,17 @@ const MAX_KEY = 2_048;
 /** Begins a watch. @throws {RangeError} if `from` is not a positive integer, or the key or prefix is too long. */
 export function openWatch(
   watch: Watched,
-  { from, signal }: WatchSettings,
+  { from = null, signal }: WatchSettings,
   options: Omit<WatcherOptions, "watch" | "from" | "onProgress">,
 ): Watch<AnyEvent> {
   const [[name, value]] = Object.entries(watch) as [[string, unknown]];
   if (typeof value === "string" && value.length > MAX_KEY) {
     throw new RangeError(`${name}: expected at most ${MAX_KEY} characters, got ${value.length}`);
   }
-  const start = from ?? null;
-  if (start !== null && !(Number.isSafeInteger(start) && start >= 1)) {
+  if (from !== null && !(Number.isSafeInteger(from) && from >= 1)) {
     throw new RangeError(`from: expected a positive integer, got ${String(from)}`);
   }
-  return new LaterWatch(start, later().then(({ OpenWatch }) => new OpenWatch(watch, start, signal, options)));
+  return new LaterWatch(from, later().then(({ OpenWatch }) => new OpenWatch(watch, from, signal, options)));
 }
 
 /** A watch, while what reads the replicas is loaded, and after that. */

@@ -195,6 +195,16 @@ export function matchingCommits(slot: Slot, view: View, digest: Digest): readonl
     .sort((a, b) => a.message.replica - b.message.replica);
 }
 
+/** Whether the replica knows the decision of a number that its view has taken over, and has not voted for it again. */
+export function isHeldBack({ waiting, committed }: Slot): boolean {
+  return waiting !== null && waiting.carried && waiting.prePrepare.message.digest === committed;
+}
+
+/** Whether somebody has voted for the pre-prepare that waits. */
+export function isAwaited({ waiting, prepares }: Slot): boolean {
+  return [...prepares.values()].some(({ message }) => message.view === waiting?.prePrepare.message.view);
+}
+
 /** How far a number has come in this view; stages reached in earlier views do not count. goPBFT's `CurrentStage`. */
 export function stageOf(slot: Slot, view: View): Stage {
   if (slot.committed !== null) return "committed";

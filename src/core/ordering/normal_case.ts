@@ -8,7 +8,7 @@ import { executeCommitted } from "./execution.ts";
 import { askForBody } from "./bodies.ts";
 import { bodyOf, dropFormer, keepFormer } from "./former_bodies.ts";
 import { type Digest, type Millis, sequenceNumber, type View } from "../messages/ids.ts";
-import { matchingCommits, matchingPrepares, type Slot } from "./message_log.ts";
+import { isAwaited, isHeldBack, matchingCommits, matchingPrepares, type Slot } from "./message_log.ts";
 import type { Batch, Commit, Decision, Prepare, PrePrepare, Signed, Verified } from "../messages/messages.ts";
 import { measureRound } from "../views/view_timeout.ts";
 import { primaryOf } from "../messages/quorum.ts";
@@ -186,16 +186,6 @@ export function onPrepare(step: Step, prepare: Verified<Signed<Prepare>>): void 
   if (step.state.early.has(sequence) && mayFollow(step, slot)) acceptWaiting(step, slot);
   if (isHeldBack(slot) && isAwaited(slot)) acceptWaiting(step, slot);
   checkPrepared(step, slot);
-}
-
-/** Whether this replica knows the decision of a number that its view has taken over, and has not voted for it again. */
-function isHeldBack({ waiting, committed }: Slot): boolean {
-  return waiting !== null && waiting.carried && waiting.prePrepare.message.digest === committed;
-}
-
-/** Whether somebody has voted for the pre-prepare that waits. */
-export function isAwaited({ waiting, prepares }: Slot): boolean {
-  return [...prepares.values()].some(({ message }) => message.view === waiting?.prePrepare.message.view);
 }
 
 /** A commit arrives, possibly before the other messages, or of another view. */

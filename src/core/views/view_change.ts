@@ -12,7 +12,8 @@ import { forgetSuspicions, isRecent, mayMoveTo, noteFailedGrants, suspects } fro
 import type { NewView, PrePrepare, Signed, Suspicion, Verified, ViewChange } from "../messages/messages.ts";
 import { computeNewView, isValidNewView, isValidViewChange } from "./new_view.ts";
 import { executeCommitted } from "../ordering/execution.ts";
-import { acceptWaiting, isAwaited, nullBatch, propose } from "../ordering/normal_case.ts";
+import { isAwaited } from "../ordering/message_log.ts";
+import { acceptWaiting, nullBatch, propose } from "../ordering/normal_case.ts";
 import { relay } from "../ordering/requests.ts";
 import { doubleTimeout, leavingMs } from "./view_timeout.ts";
 import { startTransfer } from "../checkpoints/state_transfer.ts";

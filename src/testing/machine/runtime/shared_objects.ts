@@ -35,6 +35,8 @@ export class SharedObjects {
 }
 
 function sharedObjects(): readonly Shared[] {
+  // Node loads its fetch when something of it is first looked at, and that adds to the global object: so it is looked at before.
+  void Reflect.get(globalThis, "Headers");
   const owners = NAMES.map((name): Shared => [name, Reflect.get(globalThis, name)]);
   const prototypes = owners.flatMap(([name, { prototype }]: readonly [string, { prototype?: object }]): Shared[] =>
     prototype ? [[`${name}.prototype`, prototype]] : []
