@@ -61,5 +61,7 @@ function compareCertificate(step: Step, { prePrepare, prepares }: PreparedCertif
 
 function comparePrePrepare(step: Step, prePrepare: Signed<PrePrepare>): void {
   const slot = step.state.log.find(prePrepare.message.sequence);
-  for (const known of [slot?.prePrepare, slot?.prepared?.prePrepare]) compareNested(step, known, prePrepare);
+  for (const known of [slot?.prePrepare, slot?.waiting?.prePrepare, slot?.prepared?.prePrepare]) {
+    compareNested(step, known, prePrepare);
+  }
 }
