@@ -116,8 +116,10 @@ export class Road {
           if (isOver && trouble !== "late") return;
           void this.#arrive(asked, host).then(
             (response) => {
-              if (isCopy) return void response?.body?.cancel();
-              if (response) engine.after(network.latencyMs(), () => settle(() => take(response)));
+              if (isCopy) return hangUp(response);
+              // Whoever has hung up meanwhile takes nothing, and the site finds the connection closed.
+              const bring = (whole: Response) => isOver ? hangUp(whole) : settle(() => take(whole));
+              if (response) engine.after(network.latencyMs(), () => bring(response));
             },
             () => isCopy || engine.after(network.latencyMs(), fail),
           );
@@ -243,4 +245,9 @@ function isStream({ pathname }: URL, status: number): boolean {
 
 function isRedirect({ status }: Response): boolean {
   return status >= 300 && status < 400;
+}
+
+/** Nobody takes the body of this answer. */
+function hangUp(response: Response | null): void {
+  response?.body?.cancel().catch(() => {});
 }
