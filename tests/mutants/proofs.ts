@@ -28,6 +28,7 @@ const retired = inFile("src/core/sealing/retired_blobs.ts");
 const transfer = inFile("src/core/checkpoints/state_transfer.ts");
 const time = inFile("src/core/ordering/agreed_time.ts");
 const change = inFile("src/core/views/view_change.ts");
+const requests = inFile("src/core/ordering/requests.ts");
 const verdict = inFile("src/cli/check/verdict.ts");
 const leaving = inFile("src/core/views/leaving.ts");
 const own = inFile("src/core/recovery/own_messages.ts");
@@ -40,6 +41,12 @@ const ORIGIN = ["tests/snapshot/origin_test.ts"];
 
 /** All of them. */
 export const PROOFS: readonly ProofMutant[] = [
+  {
+    name: "alone-with-an-old-answer",
+    why: "a gateway that knows the result of a repeated request does not ask the others, whose word it needs as well",
+    edits: [requests('  if (forGood && ours) step.send("all", request);\n', "")],
+    tests: ["tests/node/repeated_request_test.ts"],
+  },
   {
     name: "nothing-held-back",
     why: "everybody votes anew for all numbers that the new view takes over, also for those that all have executed",

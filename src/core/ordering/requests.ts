@@ -17,6 +17,9 @@ export function onRequest(step: Step, request: Verified<SignedRequest>): void {
   // evicted.
   if (forGood) endWaiting(step, request, forGood);
   const results = forGood ?? refused.lookup(digest, step.state.clock.elapsedMs);
+  const ours = message.kind === "gateway-request" && message.gateway === step.self;
+  // This replica's word alone is no answer at its gateway. The others do not have the request, which is in no batch.
+  if (forGood && ours) step.send("all", request);
   if (results) return answer(step, request, results);
   if (pending.has(request)) return step.discard(message.kind, null, "duplicate");
   const { statusIntervalMs } = step.env.settings;
@@ -28,7 +31,6 @@ export function onRequest(step: Step, request: Verified<SignedRequest>): void {
     return step.discard(message.kind, null, "buffer-full");
   }
   step.event({ kind: "request-received", digest });
-  const ours = message.kind === "gateway-request" && message.gateway === step.self;
   if (ours && !step.isPrimary) relay(step, entry, step.primary);
 }
 
