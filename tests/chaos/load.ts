@@ -30,6 +30,7 @@ export class Load {
   readonly #running: Promise<void>;
   readonly #callers: Caller[] = [];
   readonly #last = new Map<Caller, number>();
+  readonly #counts = new Map<Caller, number>();
   readonly #thinkMs: number;
   #stopped = false;
 
@@ -70,6 +71,7 @@ export class Load {
       const to = performance.now();
       this.#answered.push({ way: caller.way, from, to });
       this.#last.set(caller, from);
+      this.#counts.set(caller, n);
       if (this.#thinkMs > 0) await new Promise((resolve) => setTimeout(resolve, this.#thinkMs));
     }
   }
@@ -79,6 +81,13 @@ export class Load {
     const isSo = () =>
       Promise.resolve(this.errors.length > 0 || this.#callers.every((c) => (this.#last.get(c) ?? 0) > at));
     await eventually("every caller has an answer", isSo, 30_000);
+  }
+
+  /** Resolves once every caller has had so many answers. */
+  async untilEachHas(answers: number): Promise<void> {
+    const isSo = () =>
+      Promise.resolve(this.errors.length > 0 || this.#callers.every((c) => (this.#counts.get(c) ?? 0) >= answers));
+    await eventually(`every caller has ${answers} answers`, isSo, 60_000);
   }
 
   /** How long callers waited from `at` on. */
