@@ -29,6 +29,7 @@ const transfer = inFile("src/core/checkpoints/state_transfer.ts");
 const time = inFile("src/core/ordering/agreed_time.ts");
 const change = inFile("src/core/views/view_change.ts");
 const requests = inFile("src/core/ordering/requests.ts");
+const following = inFile("src/client/watch/follow.ts");
 const verdict = inFile("src/cli/check/verdict.ts");
 const leaving = inFile("src/core/views/leaving.ts");
 const own = inFile("src/core/recovery/own_messages.ts");
@@ -46,6 +47,13 @@ export const PROOFS: readonly ProofMutant[] = [
     why: "a gateway that knows the result of a repeated request does not ask the others, whose word it needs as well",
     edits: [requests('  if (forGood && ours) step.send("all", request);\n', "")],
     tests: ["tests/node/repeated_request_test.ts"],
+  },
+  {
+    name: "late-beginner-counts",
+    why:
+      "a stream that was asked for the present, and begins when the watch has begun, counts as that of a replica that keeps nothing before",
+    edits: [following("    if (isLate(said.from)) throw new LateError();\n", "")],
+    tests: ["tests/watch/watch_test.ts"],
   },
   {
     name: "nothing-held-back",

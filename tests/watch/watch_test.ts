@@ -223,3 +223,34 @@ Deno.test("under chaos every change comes once and in order", async () => {
     assertEquals(seen, Array.from({ length: total }, (_, i) => String(i)));
   }, { checkpointInterval: 64 });
 });
+
+Deno.test("a replica whose stream begins behind what is wanted by now is asked for that", async () => {
+  await withCluster(async (cluster) => {
+    const late = Promise.withResolvers<void>();
+    const askedAgain = Promise.withResolvers<string>();
+    const client = new Client({
+      cluster: cluster.cluster,
+      fetch: async (input, init) => {
+        const url = new URL(String(input));
+        if (url.pathname === "/watch" && url.hostname === "replica-0.test") {
+          const from = url.searchParams.get("from");
+          if (from === null) await late.promise;
+          else askedAgain.resolve(from);
+        }
+        return await cluster.fetch(input, init);
+      },
+    });
+    const watch = client.watch({ batches: true });
+    const begun = await watch.begun;
+    for (let i = 0; i < 5; i++) await client.invoke("INCR n");
+    late.resolve(); // nobody has read on yet, so at most the first is no longer wanted
+    const again = Number(await askedAgain.promise);
+    assert(again >= begun && again <= begun + 1, `${again}, begun at ${begun}`);
+    const events = await first(watch, 5);
+    assertEquals(
+      events.map((event) => event.kind === "batch" && event.sequence),
+      [0, 1, 2, 3, 4].map((i) => begun + i),
+    );
+    client.close();
+  });
+});

@@ -38,6 +38,8 @@ export interface Following {
 
 /** A replica says what no correct one would. */
 class WrongError extends Error {}
+/** A replica that was asked for the present answers when the watch has begun, and begins behind what is wanted by now. */
+class LateError extends Error {}
 
 /** Follows one replica, again and again, until the signal aborts. */
 export async function follow(replica: ReplicaId, options: Following): Promise<void> {
@@ -67,13 +69,16 @@ async function read(replica: ReplicaId, options: Following & { readonly onLine: 
   const base = epoch.urls[epoch.genesis.replicas[replica]!.name]!.replace(/\/+$/, "");
   const pace = { second: timer.monotonic(), lines: 0 };
   try {
-    const url = `${base}/watch?${queryOf(watch, tally.wantedOf(replica))}`;
+    const wanted = tally.wantedOf(replica);
+    let isLate = (from: number) => wanted === null && tally.next !== null && from > tally.next;
+    const url = `${base}/watch?${queryOf(watch, wanted)}`;
     const response = await fetch(url, { signal: stream.signal, redirect: "manual" });
     if (!response.ok || !response.body) return void await response.body?.cancel();
     for await (const line of linesOf(response.body, stream.signal)) {
       cancel();
       if (line !== "") {
-        await take(replica, line, options);
+        await take(replica, line, { ...options, isLate });
+        isLate = () => false;
         onLine();
       }
       await keepPace(pace, line, { timer, signal: stream.signal });
@@ -88,16 +93,25 @@ async function read(replica: ReplicaId, options: Following & { readonly onLine: 
   }
 }
 
-/** @throws {WrongError} if the line is not this replica's, or no statement about what is watched. */
-async function take(replica: ReplicaId, line: string, options: Following): Promise<void> {
-  const { epoch, verifier, watch, tally, news } = options;
+/** What taking a line needs. */
+interface Taking extends Following {
+  /** Whether a stream that begins at this number has to be asked for again. */
+  readonly isLate: (from: number) => boolean;
+}
+
+/** @throws {WrongError} if the line is not this replica's, or no statement about what is watched. @throws {LateError} */
+async function take(replica: ReplicaId, line: string, options: Taking): Promise<void> {
+  const { epoch, verifier, watch, tally, news, isLate } = options;
   try {
     const { statement, signature, signatureBytes } = decodeWatchLine(line);
     const { publicKey } = epoch.genesis.replicas[replica]!;
     if (!await verifier.verify(publicKey, "changes", utf8(statement), signatureBytes)) throw new TypeError("signature");
     const vote = { replica, statement, signature };
-    if (!tally.take(vote, parseStatement(statement, watch))) throw new TypeError("it says something again");
+    const said = parseStatement(statement, watch);
+    if (isLate(said.from)) throw new LateError();
+    if (!tally.take(vote, said)) throw new TypeError("it says something again");
   } catch (error) {
+    if (error instanceof LateError) throw error;
     throw new WrongError((error as Error).message);
   }
   news.tell();
