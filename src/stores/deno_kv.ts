@@ -89,12 +89,9 @@ export class DenoKvStore implements Store {
     return this.#known!.version;
   }
 
-  /** All records, if the store is past version `than`; otherwise `null`. A look takes one round trip, mostly, and one read while others are at work. */
+  /** All records, if the store is past version `than`; otherwise `null`. A look takes one round trip, mostly. */
   async newer(than: Version): Promise<Loaded | null> {
-    if (this.#closed) throw closedError("load");
-    if (this.#known && this.#log.mayLookAlone()) await this.#followLog(this.#known);
-    else await this.#catchUp();
-    return this.#known!.version > than ? this.#known!.loaded() : null;
+    return await this.version() > than ? this.#known!.loaded() : null;
   }
 
   /** Reads the blobs with these digests, in this order; `null` for a blob that is not in the store. */

@@ -168,37 +168,6 @@ Deno.test("deno kv: an instance that looks gets what another one has committed, 
     assertEquals((await one.newer(2))?.records.get("a"), Uint8Array.of(3));
   }));
 
-Deno.test("deno kv: while two instances are at work, a look is one read of the log, and a large commit is found by the fourth", () =>
-  withKv(async (kv) => {
-    const reads: string[] = [];
-    const counted: KvDatabase = {
-      get: (key) => (reads.push("get"), kv.get(key)),
-      getMany: (keys) => (reads.push("getMany"), kv.getMany(keys)),
-      list: (selector, options) => (reads.push("list"), kv.list(selector, options)),
-      atomic: () => kv.atomic(),
-      close: () => kv.close(),
-    } as KvDatabase;
-    const [one, other] = [new DenoKvStore(counted), new DenoKvStore(kv)];
-    const write = (value: number) => ({ records: new Map([["a", Uint8Array.of(value)]]), blobs: new Map() });
-    await one.commit(write(1), 0);
-    await assertRejects(() => other.commit(write(9), 0), StoreConflictError);
-    await one.commit(write(2), 1);
-    await assertRejects(() => other.commit(write(9), 1), StoreConflictError);
-    await other.commit(write(3), 2);
-    assertEquals((await one.newer(2))?.version, 3);
-    reads.length = 0;
-    for (let looks = 0; looks < 8; looks++) assertEquals(await one.newer(3), null);
-    assertEquals([reads.filter((read) => read === "list").length, reads.filter((read) => read === "get").length], [
-      8,
-      2,
-    ]);
-    // It does not fit into the log.
-    await other.commit(large(4), 3);
-    const found: (number | undefined)[] = [];
-    for (let looks = 0; looks < 4; looks++) found.push((await one.newer(3))?.version);
-    assertEquals(found.filter((version) => version !== undefined)[0], 4, JSON.stringify(found));
-  }));
-
 Deno.test("deno kv: a commit whose outcome is unknown is looked up, not made twice", () =>
   withKv(async (kv) => {
     let locked = 0;

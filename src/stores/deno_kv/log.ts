@@ -29,8 +29,6 @@ export interface LogEntry extends LoggedCommit {
 
 /** After this many commits in a row without a conflict, an instance counts as alone again. */
 export const CONTENDED_COMMITS = 64;
-/** One of so many looks for commits of others reads the head too. */
-const HEAD_LOOKS = 4;
 /** The log holds this many commits. */
 const KEPT_COMMITS = 16;
 /** The most bytes that a changed value takes beside its name and its bytes. */
@@ -42,7 +40,6 @@ export class CommitLog {
   readonly #layout: Layout;
   /** How many commits this instance must still make before it counts as alone. */
   #contendedFor = 0;
-  #looks = 0;
   /** The versions whose entries are to be removed. */
   #outdated: number[] = [];
 
@@ -54,14 +51,6 @@ export class CommitLog {
   /** Whether another instance was at work recently. */
   get isContended(): boolean {
     return this.#contendedFor > 0;
-  }
-
-  /**
-   * Called at each look for commits of others: whether the log is enough. While several instances are at work it has each commit as soon as the
-   * head does. It lacks large ones, and those of an instance that counts as alone: the head shows these at every {@linkcode HEAD_LOOKS}th look.
-   */
-  mayLookAlone(): boolean {
-    return this.isContended && ++this.#looks % HEAD_LOOKS !== 0;
   }
 
   /** Notes a commit of another instance. */
