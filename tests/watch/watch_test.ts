@@ -224,7 +224,7 @@ Deno.test("under chaos every change comes once and in order", async () => {
   }, { checkpointInterval: 64 });
 });
 
-Deno.test("a replica whose stream begins behind what is wanted by now is asked for that", async () => {
+Deno.test("a replica whose stream begins at a higher number than is wanted by now is asked again", async () => {
   await withCluster(async (cluster) => {
     const late = Promise.withResolvers<void>();
     const askedAgain = Promise.withResolvers<string>();

@@ -38,7 +38,7 @@ export interface Following {
 
 /** A replica says what no correct one would. */
 class WrongError extends Error {}
-/** A replica that was asked for the present answers when the watch has begun, and begins behind what is wanted by now. */
+/** A replica was asked for the present, and answers when the watch has begun: its first number is higher than the one that is wanted by now. */
 class LateError extends Error {}
 
 /** Follows one replica, again and again, until the signal aborts. */
@@ -95,7 +95,7 @@ async function read(replica: ReplicaId, options: Following & { readonly onLine: 
 
 /** What taking a line needs. */
 interface Taking extends Following {
-  /** Whether a stream that begins at this number has to be asked for again. */
+  /** Whether a stream whose first number is this one must be opened again. */
   readonly isLate: (from: number) => boolean;
 }
 

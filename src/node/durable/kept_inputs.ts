@@ -41,7 +41,7 @@ import type {
 import { encodeFrame, unpack } from "../../wire/mod.ts";
 import { withDigest } from "../environment.ts";
 import type { WriteSet } from "../storage/record_writer.ts";
-import { isAsPatient, isSteady, plainOf, timersOf } from "../storage/timers_record.ts";
+import { areAlike, plainOf, suspectAlike, timersOf } from "../storage/timers_record.ts";
 import { signedOf } from "./task.ts";
 
 /** The persisted inputs and timers in a store. */
@@ -139,10 +139,10 @@ export class KeptInputs {
     const plain = plainOf(timers);
     const isWaiting = timers.suspectAt !== null;
     // While the primary may be suspected, the time awake is needed.
-    if (!isWaiting && isSteady(plain, this.#timers)) return;
+    if (!isWaiting && areAlike(plain, this.#timers)) return;
     // Timers alone are not worth a commit each time: a restart counts from the last written ones.
     const elapsedMs = timers.steppedAt - this.#timersAt;
-    if (writes.count === 0 && isAsPatient(plain, this.#timers) && elapsedMs >= 0 && elapsedMs < TIMERS_MS) return;
+    if (writes.count === 0 && suspectAlike(plain, this.#timers) && elapsedMs >= 0 && elapsedMs < TIMERS_MS) return;
     this.#noteWritten(timers, plain);
     writes.put("timers", plain);
     writes.count++;

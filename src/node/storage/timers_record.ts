@@ -31,12 +31,12 @@ function afterNull(value: number | null): number {
 }
 
 /** Whether two of {@linkcode plainOf} are the same but for the time that has passed. */
-export function isSteady(a: readonly number[], b: readonly number[]): boolean {
+export function areAlike(a: readonly number[], b: readonly number[]): boolean {
   return a.every((value, i) => i < FIRST_STEADY || value === b[i]);
 }
 
 /** Whether two of {@linkcode plainOf} suspect the primary at the same time. */
-export function isAsPatient(a: readonly number[], b: readonly number[]): boolean {
+export function suspectAlike(a: readonly number[], b: readonly number[]): boolean {
   return a.every((value, i) => i < FIRST_STEADY || i >= AFTER_SUSPICION || value === b[i]);
 }
 
