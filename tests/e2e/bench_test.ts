@@ -45,17 +45,22 @@ Deno.test("the bench measures each kind of work, says where a lone operation's t
 });
 
 Deno.test("the bench compares two checkouts in one run, here with itself, on links that are slow", async () => {
-  const { code, out, error } = await bench(
-    ...["--callers", "2", "--work", "bundled", "--against", fileURLToPath(root), "--wan", "20"],
-    ...["--rounds", "1", ...SHORT],
-  );
-  assertEquals(code, 0, error);
-  const p50 = [...out.matchAll(/bundled\s+\S+ \(\S+\)\s+(\S+)/g)].map(([, ms]) => Number(ms));
-  assertEquals(p50.length, 2, out);
-  // Five delays; a timer may fire early by less than a millisecond.
-  for (const ms of p50) assert(ms >= 95, `expected at least 5 delays of 20 ms, got ${ms} ms`);
-  assertMatch(out, /The delays alone: 100 ms/);
-  assertMatch(out, /2 bundled, 20 ms one way: operations\/s x[\d.]+ \([\d.]+-[\d.]+\), p50 x/);
+  await inFolder(async (folder) => {
+    const json = `${folder}/bench.json`;
+    const { code, out, error } = await bench(
+      ...["--callers", "2", "--work", "bundled", "--against", fileURLToPath(root), "--wan", "20"],
+      ...["--rounds", "1", "--json", json, ...SHORT],
+    );
+    assertEquals(code, 0, error);
+    const { results } = JSON.parse(await Deno.readTextFile(json));
+    assertEquals(results.length, 2, out);
+    // Five delays; a timer may fire early by less than a millisecond.
+    for (const { p50Ms: { median } } of results) {
+      assert(median >= 95, `expected at least 5 delays of 20 ms, got ${median} ms\n${out}`);
+    }
+    assertMatch(out, /The delays alone: 100 ms/);
+    assertMatch(out, /2 bundled, 20 ms one way: operations\/s x[\d.]+ \([\d.]+-[\d.]+\), p50 x/);
+  });
 });
 
 Deno.test("the bench explains itself, and what is wrong with its arguments", async () => {
