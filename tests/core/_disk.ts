@@ -2,11 +2,13 @@ import { assertEquals } from "@std/assert";
 import type { Digest, SequenceNumber, View } from "../../src/core/messages/ids.ts";
 import type { Contradiction } from "../../src/core/messages/evidence.ts";
 import type { Batch, Verified } from "../../src/core/messages/messages.ts";
-import { NEW_RECOVERY, type Record, type StoredState, type ViewState } from "../../src/core/records.ts";
+import { NEW_RECOVERY, type Record, type StoredState, type Timers, type ViewState } from "../../src/core/records.ts";
 
 /** What a store keeps of the records. */
 export class Disk {
   suspicion?: NonNullable<StoredState["suspicion"]>;
+  /** Of a host that may stop its replica between any two inputs. */
+  timers?: Timers;
   view: ViewState = { view: 0 as View, viewChange: null, newView: null };
   readonly accepted = new Map<number, StoredState["accepted"][number]>();
   readonly former = new Map<number, NonNullable<StoredState["former"]>>();
@@ -127,6 +129,7 @@ export class Disk {
       blobs,
       ...(checkpoint ? { checkpoint } : {}),
       ...(this.suspicion ? { suspicion: this.suspicion } : {}),
+      ...(this.timers ? { timers: this.timers } : {}),
       ...(this.numbers === undefined ? {} : { numbers: this.numbers }),
       ...(this.lostDisk ? { lostDisk: this.lostDisk } : {}),
     };

@@ -2,6 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { ReplicaId } from "../../src/core/messages/ids.ts";
 import type { GatewayRequest } from "../../src/core/messages/messages.ts";
+import { encodeOperation, KeyValue } from "../../src/machines/mod.ts";
 import { TestClient } from "./_client.ts";
 import { Cluster } from "./_cluster.ts";
 import { show, signed, signedRequest, suspicionsOf } from "./_messages.ts";
@@ -249,4 +250,30 @@ Deno.test("a replica whose own store is slow waits for its primary as long as th
   const slow = whenSuspected(1_000);
   assert(slow >= 6_000 && slow < 6_000 + usual, `${slow} ms, else ${usual} ms`);
   assert(whenSuspected(1_000_000) <= 64 * usual + 1_000);
+});
+
+Deno.test("a replica that is started anew for each message, and reads and executes again what it had, suspects a dead primary all the same", () => {
+  const cluster = new Cluster({ machine: () => new KeyValue() });
+  const set = (value: string) => new TextDecoder().decode(encodeOperation({ op: "set", key: "x", value }));
+  const ada = new TestClient(cluster, 1).open();
+  for (let i = 0; i < 12; i++) ada.call([set(`${i}`)]);
+  cluster.runFor(1_000);
+  const { lastExecuted, lowWatermark } = statusOf(cluster, 1);
+  assert(lowWatermark > 0 && lastExecuted > lowWatermark);
+  cluster.crash(0);
+  const request = ada.request([set("later")]);
+  cluster.filter = () => false;
+  const loads: number[] = [];
+  cluster.onStep = ({ id }, _input, ready) => void (id === 1 && ready.loads.length > 0 && loads.push(cluster.now));
+  for (let starts = 1; cluster.host(1).disk.suspicion === undefined; starts++) {
+    assert(starts < 100, "1 suspects the primary");
+    const { disk, replica } = cluster.host(1);
+    disk.timers = replica!.timers();
+    cluster.crash(1);
+    cluster.start(1);
+    cluster.submit(request, [1]);
+    cluster.runFor(100);
+    assert(loads.length >= starts, "it reads at each start");
+    assertEquals(statusOf(cluster, 1).lastExecuted, lastExecuted);
+  }
 });

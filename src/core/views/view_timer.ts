@@ -54,10 +54,12 @@ function reasonInView(step: Step): SuspicionReason | null {
     resetTimeout(step, timer);
     stopTimer(timer);
   }
-  if (step.isPrimary || state.transfer || !isWaiting(step) || isReading(step)) {
+  if (step.isPrimary || state.transfer || !isWaiting(step)) {
     stopTimer(timer);
     return null;
   }
+  // The timer isn't stopped: a host that starts this replica anew for each message has it read, and execute again, what was executed before.
+  if (isReading(step)) return null;
   // If this replica lacks what the others have executed, that is hardly the primary's fault. But the others may no
   // longer be able to supply it, so the timer runs all the same.
   const isStarting = timer.dueAt === null;
@@ -110,7 +112,8 @@ export function viewTimerAt(step: Step): Millis | null {
   if (!step.mayVote) return null;
   const { dueAt, awakeMs } = step.state.suspicion;
   const agreement = agreementEndsAt(step) ?? Infinity;
-  const at = Math.min(suspectsPrimary(step) ? Infinity : dueAt ?? Infinity, agreement);
+  const isHeld = suspectsPrimary(step) || step.isActive && isReading(step);
+  const at = Math.min(isHeld ? Infinity : dueAt ?? Infinity, agreement);
   // Rounded up to whole milliseconds: with a fraction the host would wake this replica in vain until the next
   // millisecond.
   return at === Infinity ? null : (step.now + Math.max(0, Math.ceil(at - awakeMs))) as Millis;

@@ -246,11 +246,22 @@ export const DETAILS: readonly Mutant[] = [
     why: "the timer runs although nothing waits: idle clusters change views for ever (§4.5.2)",
     edits: [
       suspicion(
-        "if (step.isPrimary || state.transfer || !isWaiting(step) || isReading(step)) {",
+        "if (step.isPrimary || state.transfer || !isWaiting(step)) {",
         "if (step.isPrimary || state.transfer) {",
       ),
     ],
     breaks: ["calm"],
+  },
+  {
+    name: "reading-begins-the-wait-anew",
+    why: "a replica that is started for each message, and reads what it had executed, never suspects a dead primary",
+    edits: [
+      suspicion(
+        "if (isReading(step)) return null;",
+        "if (isReading(step)) {\n    stopTimer(timer);\n    return null;\n  }",
+      ),
+    ],
+    breaks: ["liveness"],
   },
   {
     name: "impatient-alone",
