@@ -142,6 +142,53 @@ Deno.test("a replica that asks for hand-overs again and again gets one per half 
   assert(Math.max(...views(cluster)) <= 3, `${views(cluster)}`);
 });
 
+for (const [n, f] of [[4, 1], [7, 2]] as const) {
+  Deno.test(`${f} of ${n} that ask one correct replica after the other for a hand-over get no more than if they ask all at once`, () => {
+    const cluster = new Cluster({ n, latencyMs: 2 });
+    const ada = new TestClient(cluster, 1).open();
+    const correct = Array.from({ length: n - f }, (_, id) => id);
+    const liars = Array.from({ length: f }, (_, i) => n - 1 - i);
+    cluster.filter = (from, _to, { kind }) => !liars.includes(from) || (kind !== "pre-prepare" && kind !== "suspicion");
+    let number = Number.MAX_SAFE_INTEGER - 10_000;
+    const say = (from: number, to: number, view: number) => {
+      const { lastExecuted: executed } = statusOf(cluster, to);
+      const one = { kind: "suspicion", replica: from, view, executed, number: ++number, standing: "agrees" };
+      cluster.deliver(to, signed(one as never));
+    };
+    const claimToBeIn = (view: number, from: number, to: number) => {
+      const { lastExecuted: executed, lowWatermark: stable } = statusOf(cluster, to);
+      const votes = { votesAbove: 0, challenge: 0, echo: 0, seen: 0, stages: [] };
+      const one = {
+        kind: "status",
+        replica: from,
+        number: ++number,
+        view,
+        phase: "leaving",
+        stable,
+        executed,
+        ...votes,
+      };
+      cluster.deliver(to, signed(one as never));
+    };
+    const pairs = liars.flatMap((liar) => correct.map((to) => [liar, to] as const));
+    for (let i = 0; i < 2 * pairs.length; i++) {
+      const [liar, first] = pairs[i % pairs.length]!;
+      ada.call([`a=${i}`]);
+      const { view } = statusOf(cluster, 0);
+      const next = view + 1 + Array.from({ length: n }, (_, ahead) => (view + 1 + ahead) % n).indexOf(liar);
+      claimToBeIn(next, liar, first);
+      say(liar, first, next);
+      cluster.runFor(3); // the others hear that the first one agrees
+      for (const other of liars) for (const to of correct) if (to !== first || other !== liar) say(other, to, next);
+      cluster.runFor(200);
+    }
+    const handed = cluster.events.filter(({ replica, event }) =>
+      replica === 0 && event.kind === "view-change" && event.why === "handed-over"
+    );
+    assert(handed.length >= 1 && handed.length <= f, `${handed.length} hand-overs`);
+  });
+}
+
 for (
   const [n, liars, what] of [
     [4, [0], "orders nothing, and hands over to itself"],

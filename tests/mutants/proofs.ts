@@ -32,6 +32,7 @@ const requests = inFile("src/core/ordering/requests.ts");
 const following = inFile("src/client/watch/follow.ts");
 const verdict = inFile("src/cli/check/verdict.ts");
 const leaving = inFile("src/core/views/leaving.ts");
+const handOver = inFile("src/core/views/hand_over.ts");
 const own = inFile("src/core/recovery/own_messages.ts");
 const chain = inFile("src/node/epochs/chain_store.ts");
 
@@ -246,6 +247,13 @@ export const PROOFS: readonly ProofMutant[] = [
     name: "failed-hand-overs-forgotten",
     why: "a liar has itself made primary every half minute, and orders nothing",
     edits: [leaving("Math.min(grant.failed + 1, MOST_DOUBLINGS)", "0")],
+    tests: ["tests/core/leaving_test.ts"],
+  },
+  {
+    name: "handed-over-as-often-as-others-agree",
+    why:
+      "liars ask one correct replica after the other, and have one of themselves made primary as often as there are pairs",
+    edits: [handOver("  if (!hasLeft && wasHandedTo(step, view, intervalMs)) return;\n", "")],
     tests: ["tests/core/leaving_test.ts"],
   },
   {

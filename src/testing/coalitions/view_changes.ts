@@ -204,17 +204,19 @@ const HAND_OVER_TICKS = [1, 1, 3];
 
 /**
  * Members that are primaries order nothing, or leave some requests out, and hand over to each other, or to themselves,
- * before anybody suspects them. The others say that they were left behind in a view of a member.
+ * before anybody suspects them. The others say that they were left behind in a view of a member. Sometimes they ask one
+ * replica after the other, and the rest only once that one agrees.
  */
 export function handingOver(plot: Plot): Scheme {
   const { members, random, world: { genesis: { replicas: { length: n } }, checker: { executions } } } = plot;
   const every = random.pick(HAND_OVER_TICKS);
   const isSilent = random.chance(0.7);
+  const isOneByOne = random.chance(0.4);
   let [ticks, number] = [0, 1_000];
-  const say = (replica: ReplicaId, view: View, standing: Suspicion["standing"]) => {
+  const say = (replica: ReplicaId, view: View, standing: Suspicion["standing"], victims = plot.victims) => {
     const executed = executions.highest;
     const frame = plot.frame({ kind: "suspicion", replica, view, executed, number: ++number, standing });
-    for (const to of plot.victims) plot.send(replica, to, [frame]);
+    for (const to of victims) plot.send(replica, to, [frame]);
   };
   return {
     says: ({ content: { signed: { message } } }) => {
@@ -222,16 +224,24 @@ export function handingOver(plot: Plot): Scheme {
       plot.note("handing-over: proposes nothing");
       return [];
     },
+    hears: ({ signed: { message } }) => {
+      if (!isOneByOne || message.kind !== "suspicion" || message.standing !== "agrees") return;
+      const { replica, view } = message;
+      if (members.includes(replica) || !members.includes(primaryOf(view, n)) || view <= plot.knowledge.view) return;
+      plot.note("handing-over: as the second to ask");
+      for (const member of members) say(member, view, "agrees", plot.victims.filter((other) => other !== replica));
+    },
     ticks: () => {
       if (++ticks % every !== 0) return;
       const { view } = plot.knowledge;
+      const asked = isOneByOne ? [plot.victims[ticks / every % plot.victims.length]!] : plot.victims;
       const ahead = Array.from({ length: n }, (_, i) => view + 1 + i as View);
       const next = random.pick(ahead.filter((one) => members.includes(primaryOf(one, n))));
       for (const member of members) {
         const isPrimary = primaryOf(view, n) === member;
         // Whoever suspects the primary of a view is in it.
-        if (!isPrimary) say(member, next + 1 as View, "suspects");
-        say(member, next, "agrees");
+        if (!isPrimary) say(member, next + 1 as View, "suspects", asked);
+        say(member, next, "agrees", asked);
         plot.note(`handing-over: as ${isPrimary ? "the primary" : "one that was left behind"}`);
       }
     },
