@@ -207,8 +207,8 @@ export interface Leaving {
    * and how many of those that it was granted led to a view that failed.
    */
   readonly granted: Map<ReplicaId, { readonly view: View; readonly at: number; readonly failed: number }>;
-  /** For each primary the view to which this replica last agreed to hand over, and when, in its elapsed time. */
-  readonly handedTo: Map<ReplicaId, { readonly view: View; readonly at: number }>;
+  /** The last hand-over to which this replica agreed only because others did: to which view, and when, in elapsed time. */
+  joined: { readonly view: View; readonly at: number } | null;
 }
 
 /**

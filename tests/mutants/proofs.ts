@@ -253,7 +253,7 @@ export const PROOFS: readonly ProofMutant[] = [
     name: "handed-over-as-often-as-others-agree",
     why:
       "liars ask one correct replica after the other, and have one of themselves made primary as often as there are pairs",
-    edits: [handOver("  if (!hasLeft && wasHandedTo(step, view, intervalMs)) return;\n", "")],
+    edits: [handOver("  if (joined?.view !== view) leaving.joined = { view, at: elapsedMs };\n", "")],
     tests: ["tests/core/leaving_test.ts"],
   },
   {

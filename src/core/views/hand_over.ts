@@ -67,49 +67,41 @@ export function askHandOver(step: Step): void {
 
 /**
  * Agrees to a hand-over that another replica asks for, if that one may ask: from time to time the primary of this view,
- * or a replica that is in a higher view. Also agrees when f + 1 others agree already, because one of them is
- * correct.
+ * or a replica that is in a higher view.
  *
- * It agrees once per interval to a hand-over to one primary, whoever asks. Otherwise f liars could ask one correct
- * replica after the other: each grants them one, the rest join because f + 1 agree, and none of those has granted
- * anything itself. For n = 3 f + 1, each hand-over takes f + 1 of the 2 f + 1 correct replicas, so within an interval
- * there is one to each liar. That leaves most of the interval to others, because the interval is as long as n primaries
- * may be slow. A replica that proves by its view-change that it was left behind in the view is let in all the same: a
- * liar has no such proof without a suspicion of a correct replica.
+ * Otherwise it joins f + 1 others that agree, because one of them is correct, but only once per interval. Without that
+ * limit f liars would ask one correct replica after the other: each grants every liar one hand-over, and the rest join
+ * without having granted anything. A hand-over takes the agreement of f + 1 of the 2 f + 1 correct replicas (n = 3 f + 1),
+ * and each of them gives it to f liars, and once more to join. So liars get at most 2 f + 1 hand-overs in an interval, and
+ * the interval is as long as n primaries may be slow.
  */
 export function grantHandOver(step: Step, { replica, view, standing }: Suspicion): void {
   const { state, n } = step;
   const { leaving, clock: { elapsedMs } } = state;
   if (standing !== "agrees" || !step.mayVote || view <= state.view || view > state.view + n) return;
-  const asking = [...leaving.heard.values()].filter(({ message }) => {
-    return message.view === view && message.standing === "agrees" && message.replica !== step.self;
-  });
   // Liars that hand over to each other in turn keep a request waiting for less than the time for which each would be
   // suspected by itself.
   const intervalMs = Math.max(GRANT_INTERVAL_MS, n * fairnessRules(step).maxWaitMs);
-  const hasLeft = (state.viewChanges.get(replica)?.message.view ?? 0) >= view;
-  if (!hasLeft && wasHandedTo(step, view, intervalMs)) return;
-  if (asking.length > maxFaulty(n)) return join(step, view);
   const isItsOwn = replica === step.primary && step.isActive;
   const isLeftOut = (leaving.views.get(replica) ?? 0) >= view;
   const before = leaving.granted.get(replica);
   const failed = before?.failed ?? 0;
   const isTooSoon = before !== undefined && before.view !== view && elapsedMs < before.at + intervalMs * 2 ** failed;
-  if (isTooSoon || (!isItsOwn && !isLeftOut)) return;
+  if (isTooSoon || (!isItsOwn && !isLeftOut)) return joinOthers(step, view, intervalMs);
   leaving.granted.set(replica, { view, at: elapsedMs, failed });
-  join(step, view);
+  agree(step, view);
 }
 
-/** Whether this replica has agreed, within the interval, to a hand-over to another view of the same primary. */
-function wasHandedTo({ state: { leaving, clock }, n }: Step, view: View, intervalMs: number): boolean {
-  const last = leaving.handedTo.get(primaryOf(view, n));
-  return last !== undefined && last.view !== view && clock.elapsedMs < last.at + intervalMs;
-}
-
-/** Agrees to the hand-over of others to this view. */
-function join(step: Step, view: View): void {
-  const { state: { leaving, clock }, n } = step;
-  leaving.handedTo.set(primaryOf(view, n), { view, at: clock.elapsedMs });
+/** Agrees to the hand-over to this view if f + 1 others do, once per interval. */
+function joinOthers(step: Step, view: View, intervalMs: number): void {
+  const { state: { leaving, clock: { elapsedMs } }, n } = step;
+  const agreeing = [...leaving.heard.values()].filter(({ message }) => {
+    return message.view === view && message.standing === "agrees" && message.replica !== step.self;
+  });
+  if (agreeing.length <= maxFaulty(n)) return;
+  const { joined } = leaving;
+  if (joined !== null && joined.view !== view && elapsedMs < joined.at + intervalMs) return;
+  if (joined?.view !== view) leaving.joined = { view, at: elapsedMs };
   agree(step, view);
 }
 

@@ -37,7 +37,7 @@ export function createLeaving(said?: OwnSuspicion): Leaving {
     heard: new Map(own ? [[own.message.replica, own]] : []),
     views: new Map(),
     granted: new Map(),
-    handedTo: new Map(),
+    joined: null,
   };
 }
 

@@ -94,8 +94,8 @@ export const SUSPICION: readonly Mutant[] = [
     why: "each view starts the timers anew: liars that hand over to each other, or to themselves, are never suspected",
     edits: [{
       file: "src/core/views/hand_over.ts",
-      find: "if (isTooSoon || (!isItsOwn && !isLeftOut)) return;",
-      replace: "if (!isItsOwn && (isTooSoon || !isLeftOut)) return;",
+      find: "if (isTooSoon || (!isItsOwn && !isLeftOut)) return joinOthers",
+      replace: "if (!isItsOwn && (isTooSoon || !isLeftOut)) return joinOthers",
     }],
     breaks: ["liveness"],
   },
@@ -104,8 +104,8 @@ export const SUSPICION: readonly Mutant[] = [
     why: "a liar that says that it was left behind changes the view without end",
     edits: [{
       file: "src/core/views/hand_over.ts",
-      find: "if (isTooSoon || (!isItsOwn && !isLeftOut)) return;",
-      replace: "if (!isItsOwn && !isLeftOut) return;",
+      find: "if (isTooSoon || (!isItsOwn && !isLeftOut)) return joinOthers",
+      replace: "if (!isItsOwn && !isLeftOut) return joinOthers",
     }],
     breaks: ["liveness"],
   },
