@@ -40,7 +40,7 @@ import { wantedAtStart } from "./checkpoints/state_transfer.ts";
 import type { ReplicaState } from "./state.ts";
 import { timersOf } from "./upkeep/timers.ts";
 import { checkViewTimer, heardBy, viewTimerAt } from "./views/view_timer.ts";
-import { onNewView, onViewChange } from "./views/view_change.ts";
+import { carryOver, onNewView, onViewChange } from "./views/view_change.ts";
 import type { StableCertificate } from "./messages/certificates.ts";
 import { Step } from "./step.ts";
 import { rememberPeers } from "./upkeep/own_status.ts";
@@ -73,7 +73,7 @@ export class Replica {
    * 2. *The input.* A vote of this replica that it does not know shows that its store is an old copy; it is not
    *    dispatched. Every other input goes through the one switch, and numbers that it commits are executed there.
    * 3. *What the input made possible.* After a state transfer, the numbers committed meanwhile are executed. If it is
-   *    time, a slice of a checkpoint is made. The sender
+   *    time, a slice of a checkpoint is made. If the window has moved, the numbers of the new-view that it now reaches are taken over. The sender
    *    is noted as heard, after the input was compared with when it was heard before. Early pre-prepares whose time has
    *    come are accepted, before the status, which shows them.
    * 4. *Status.* If the timer is due, the status is sent, after everything that changes it.
@@ -92,11 +92,13 @@ export class Replica {
    */
   step(input: Input, now: Millis, passedMs: number | null = null): Ready {
     const step = new Step(this.#env, this.#state, now, passedMs);
+    const { low } = this.#state.log;
     followClockRollback(step);
     passTime(step);
     this.#dispatch(step, input);
     if (step.hasEndedTransfer) executeCommitted(step);
     continueSealing(step);
+    if (this.#state.log.low > low) carryOver(step);
     if (step.heardFrom !== null) noteHeard(step, step.heardFrom);
     acceptEarly(step);
     checkStatus(step);

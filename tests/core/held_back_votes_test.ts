@@ -73,3 +73,40 @@ Deno.test("a primary that lacks what the others have executed learns it in a rou
   cluster.runUntil(() => cluster.host(1).replica!.status().lastExecuted > last, 20_000);
   assert(cluster.now - entered < 20, `${cluster.now - entered} ms`);
 });
+
+Deno.test("a new primary that was still taking a checkpoint votes for the numbers beyond its former window", () => {
+  const cluster = new Cluster({
+    checkpointInterval: 8,
+    logWindow: 16,
+    latencyMs: 2,
+    limits: { maxBatchRequests: 2 },
+    settings: { checkpointSliceBytes: 1 },
+  });
+  const ada = new TestClient(cluster, 1).open();
+  const of = (id: number) => cluster.host(id).replica!.status();
+  let key = 0;
+  ada.call(Array.from({ length: 400 }, () => `k${key++}=1`));
+  while (of(1).lastExecuted < 8) ada.call(["x=1"]);
+  assertEquals(of(1).lowWatermark as number, 0);
+  cluster.filter = (from, to) => from !== 1 && to !== 1; // 1 is cut off while it takes its checkpoint
+  cluster.crash(1);
+  cluster.runFor(2_000);
+  while (of(0).lastExecuted < 15) ada.call(["x=2"]);
+  cluster.runFor(1_000);
+  assertEquals(of(0).lowWatermark as number, 8);
+  // 16 and some beyond are prepared and not committed
+  cluster.filter = (from, to, m) => from !== 1 && to !== 1 && m.kind !== "commit";
+  const requests = [1, 2, 3, 4].map((i) => ada.request([`y=${i}`]));
+  for (const request of requests) cluster.submit(request, [0, 2, 3]);
+  cluster.runFor(20);
+  cluster.crash(0);
+  // 1 is back, and hears no decisions
+  cluster.filter = (_from, to, { kind }) => kind !== "commit" && (to !== 1 || kind !== "decision");
+  cluster.start(1, false);
+  for (const request of requests) cluster.submit(request, [1, 2, 3]);
+  cluster.runUntil(() => of(1).view === 1 && of(1).active, 20_000);
+  assertEquals([1, 2].map((id) => of(id).lowWatermark as number), [0, 8]);
+  cluster.filter = () => true;
+  cluster.runUntil(() => requests.every(({ digest }) => cluster.accepted(digest) !== null), 60_000);
+  assertEquals(of(1).view as number, 1);
+});

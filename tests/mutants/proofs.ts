@@ -32,6 +32,7 @@ const requests = inFile("src/core/ordering/requests.ts");
 const following = inFile("src/client/watch/follow.ts");
 const verdict = inFile("src/cli/check/verdict.ts");
 const leaving = inFile("src/core/views/leaving.ts");
+const replica = inFile("src/core/replica.ts");
 const handOver = inFile("src/core/views/hand_over.ts");
 const own = inFile("src/core/recovery/own_messages.ts");
 const chain = inFile("src/node/epochs/chain_store.ts");
@@ -55,6 +56,13 @@ export const PROOFS: readonly ProofMutant[] = [
       "a stream that was asked for the present, and begins when the watch has begun, counts as that of a replica that keeps nothing before",
     edits: [following("    if (isLate(said.from)) throw new LateError();\n", "")],
     tests: ["tests/watch/watch_test.ts"],
+  },
+  {
+    name: "taken-over-once",
+    why:
+      "what a new-view carries beyond the window that a replica has then is never taken over: a primary does not vote for it",
+    edits: [replica("    if (this.#state.log.low > low) carryOver(step);\n", "")],
+    tests: HELD_BACK,
   },
   {
     name: "nothing-held-back",

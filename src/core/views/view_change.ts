@@ -218,6 +218,9 @@ function enterView(
  * the paper. The primary sends no prepares, so it shows by its status what it lacks, and is sent the decisions. Nothing depends on the
  * votes that stay away: of a number that was executed anywhere a quorum has committed, so every later V has a certificate of its
  * batch, from the view in which it was decided or a later one.
+ *
+ * It is called again whenever the window has moved. A replica that is still taking the checkpoint on which O is based reaches not all of
+ * O before. If it is the primary nobody sends it its own pre-prepares, and without them it would not vote for those numbers.
  */
 export function carryOver(step: Step): void {
   const { state } = step;
