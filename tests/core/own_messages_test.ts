@@ -216,3 +216,49 @@ Deno.test("an own pre-prepare that the replica does not know is a sign of an old
   assertEquals(events.map(({ kind }) => kind), ["old-copy", "discarded"]);
   assert(statusOf(cluster, 0).recovering);
 });
+
+for (const what of ["asks the others what it has sent", "finds that its store is an old copy"]) {
+  Deno.test(`a replica that ${what} sends no commit, also for what it had accepted`, () => {
+    const cluster = new Cluster({ latencyMs: 2 });
+    const ada = new TestClient(cluster, 1).open();
+    cluster.runFor(100);
+    const last = cluster.host(3).replica!.status().lastExecuted;
+    // 3 has accepted the next number, and sees no prepares.
+    cluster.filter = (_from, to, { kind }) =>
+      to !== 3 || (kind !== "prepare" && kind !== "commit" && kind !== "decision");
+    const request = ada.request(["x=1"]);
+    cluster.submit(request);
+    cluster.runFor(10);
+    assertEquals(cluster.host(3).replica!.status().slots.at(-1)?.stage, "pre-prepared");
+    let commits = 0;
+    cluster.filter = (from, to, { kind }) => {
+      if (from === 3 && kind === "commit") commits++;
+      return to !== 3 || kind === "prepare";
+    };
+    cluster.crash(3);
+    cluster.start(3, what.startsWith("asks"));
+    if (what.startsWith("finds")) {
+      const unknown = { kind: "commit", replica: 3, view: 0, sequence: last + 2, digest: "0".repeat(64) };
+      cluster.deliver(3, { message: unknown, bytes: new Uint8Array(), signature: new Uint8Array() } as never);
+    }
+    for (const replica of [1, 2]) {
+      const slot = cluster.host(replica).disk.accepted.get(last + 1)!.prePrepare.message;
+      cluster.deliver(
+        3,
+        {
+          message: { ...slot, kind: "prepare", replica },
+          bytes: new Uint8Array(),
+          signature: new Uint8Array(),
+        } as never,
+      );
+    }
+    assertEquals(commits, 0);
+    cluster.filter = () => true;
+    cluster.crash(2); // so that its vote is needed
+    if (what.startsWith("asks")) {
+      ada.call(["x=2"]);
+      cluster.runFor(3_000);
+      cluster.assertAlike();
+    }
+  });
+}

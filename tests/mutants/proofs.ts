@@ -32,6 +32,7 @@ const requests = inFile("src/core/ordering/requests.ts");
 const following = inFile("src/client/watch/follow.ts");
 const verdict = inFile("src/cli/check/verdict.ts");
 const leaving = inFile("src/core/views/leaving.ts");
+const normalCase = inFile("src/core/ordering/normal_case.ts");
 const replica = inFile("src/core/replica.ts");
 const handOver = inFile("src/core/views/hand_over.ts");
 const own = inFile("src/core/recovery/own_messages.ts");
@@ -263,6 +264,17 @@ export const PROOFS: readonly ProofMutant[] = [
       "liars ask one correct replica after the other, and have one of themselves made primary as often as there are pairs",
     edits: [handOver("  if (joined?.view !== view) leaving.joined = { view, at: elapsedMs };\n", "")],
     tests: ["tests/core/leaving_test.ts"],
+  },
+  {
+    name: "commits-before-it-may-vote",
+    why: "a replica that recovers, or does not know yet what it has sent, commits what it had accepted before",
+    edits: [
+      normalCase(
+        " || !step.mayVote) return;\n  const { view, sequence, digest } = prePrepare.message;\n  if (slot.prepared",
+        ") return;\n  const { view, sequence, digest } = prePrepare.message;\n  if (slot.prepared",
+      ),
+    ],
+    tests: ["tests/core/own_messages_test.ts"],
   },
   {
     name: "vote-after-the-end-is-an-old-copy",

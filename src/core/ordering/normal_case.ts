@@ -220,9 +220,9 @@ function vote<M extends Prepare | Commit>(
 }
 
 /** *prepared*: the pre-prepare and quorum - 1 matching prepares of distinct backups. */
-function checkPrepared(step: Step, slot: Slot): void {
+export function checkPrepared(step: Step, slot: Slot): void {
   const { prePrepare, batch } = slot;
-  if (!prePrepare || !batch || prePrepare.message.view !== step.state.view) return;
+  if (!prePrepare || !batch || prePrepare.message.view !== step.state.view || !step.mayVote) return;
   const { view, sequence, digest } = prePrepare.message;
   if (slot.prepared?.prePrepare.message.view === view || batch.digest !== digest) return;
   if (slot.prepares.size < step.quorum - 1) return;

@@ -4,7 +4,7 @@
  */
 import { sendOwnCheckpoints } from "../checkpoints/checkpoint.ts";
 import { askHandOver } from "../views/hand_over.ts";
-import { acceptWaiting } from "../ordering/normal_case.ts";
+import { acceptWaiting, checkPrepared } from "../ordering/normal_case.ts";
 import { checkViewChanges, followOthers } from "../views/view_change.ts";
 import type { Step } from "../step.ts";
 import { leaveIfProven } from "../views/own_suspicion.ts";
@@ -17,5 +17,9 @@ export function resumeVoting(step: Step): void {
   leaveIfProven(step);
   checkViewChanges(step);
   askHandOver(step);
-  for (const slot of step.state.log.slots()) acceptWaiting(step, slot);
+  for (const slot of step.state.log.slots()) {
+    acceptWaiting(step, slot);
+    // Prepares may have come for what it had accepted before.
+    if (step.state.log.isWithin(slot.sequence)) checkPrepared(step, slot);
+  }
 }
