@@ -25,10 +25,16 @@ function isExact(literal: string): boolean {
     (/^-?\d+$/.test(literal) && BigInt(literal) === BigInt(value));
 }
 
-/** A number's digits without zeros at either end, and the power of ten of the last digit. Equal values give equal results. */
+/**
+ * A number's digits without zeros at either end, and the power of ten of the last digit. Equal values give equal results. It takes time in
+ * proportion to the length: a pattern such as `0+$` takes its square, minutes for a number of 100 KB.
+ */
 function digitsOf(literal: string): string {
   const [, whole = "", fraction = "", exponent = "0"] = /^-?(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(literal) ?? [];
-  const digits = (whole + fraction).replace(/^0+/, "");
-  const kept = digits.replace(/0+$/, "");
-  return kept === "" ? "0" : `${kept}e${Number(exponent) - fraction.length + digits.length - kept.length}`;
+  const digits = whole + fraction;
+  let [start, end] = [0, digits.length];
+  while (start < end && digits[start] === "0") start++;
+  while (end > start && digits[end - 1] === "0") end--;
+  if (start === end) return "0";
+  return `${digits.slice(start, end)}e${Number(exponent) - fraction.length + digits.length - end}`;
 }
