@@ -21,6 +21,7 @@ import type { HostedNode } from "./hosted_node.ts";
 import { openApiDocument } from "./openapi/document.ts";
 import { MemberConduct } from "./peers/conduct.ts";
 import { PeerClocks } from "./peers/peer_clocks.ts";
+import { Pipelining } from "./connections/pipelining.ts";
 import { goPbftRoutes } from "./routes/gopbft.ts";
 import { messages, signedResponse } from "./routes/messages.ts";
 import { Metrics } from "./routes/metrics.ts";
@@ -126,6 +127,7 @@ export function createMeasuredApp(node: HostedNode, options: AppOptions): Measur
   const watches = new WatchStreams({ node, timer, maxWatchers: options.maxWatchers ?? 256, keepAliveMs: 15_000 });
   const callers = new Callers({ ...options, conduct, clocks });
   const pacing = new Pacing(timer);
+  const pipelining = new Pipelining();
   const timestamps = new Timestamps(node.self, node.genesis.replicas.length, () => timer.now());
   const nextTimestamp = (name: string) =>
     timestamps.next(node.lastOf?.(name) ?? { timestamp: -1, agreedTime: node.status().replica.agreedTime });
@@ -202,6 +204,7 @@ export function createMeasuredApp(node: HostedNode, options: AppOptions): Measur
 
   const app = new Hono<Env>();
   app.use(async (c, next) => {
+    if (!await pipelining.turn(c.env)) return c.body(null, 400);
     const caller = await callers.of(c.req.raw, c.env);
     c.set("caller", caller);
     await pacing.before(c.req, caller);

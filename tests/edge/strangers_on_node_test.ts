@@ -42,6 +42,14 @@ Deno.test({
         await connection.send(head("/req", JSON_TYPE, "Content-Length: 1000") + "{");
       }
       assertEquals(await request(), 200);
+      const pipelined = await open();
+      await pipelined.send("GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".repeat(8));
+      for (let i = 0; i < 8; i++) assertEquals(await pipelined.status(), 200);
+      const greedy = await open();
+      await greedy.send("GET /openapi.json HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".repeat(1_000));
+      let answers = 0;
+      while (await greedy.status() !== null) answers++;
+      assertEquals([answers < 1_000, await request()], [true, 200], `${answers} of 1,000 requests were answered`);
       const page = await open();
       await page.send("GET /status HTTP/1.1\r\nHost: evil.example\r\n\r\n");
       assertEquals(await page.status(), 421);
