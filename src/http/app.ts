@@ -29,7 +29,7 @@ import { atMost, type ClientVariables, type Middleware, type SubmitterContext } 
 import { Pacing } from "./middleware/throttle.ts";
 import { limitNewClients } from "./middleware/client_quota.ts";
 import { PeerSockets } from "./peers/peer_sockets.ts";
-import { Problem, problem } from "./problem.ts";
+import { Problem, problem, shorten } from "./problem.ts";
 import { addressLimit } from "./middleware/rate_limit.ts";
 import { admitReaders, READERS_ROUTES } from "./middleware/readers.ts";
 import { gatewayResponse } from "./routes/req.ts";
@@ -284,7 +284,7 @@ function ready(c: Context, node: HostedNode): Response {
 }
 
 function noRoute({ req: { method, path } }: Context): string {
-  return `no such route: ${method} ${path}; the field routes lists those that exist`;
+  return `no such route: ${method} ${shorten(path)}; the field routes lists those that exist`;
 }
 
 function methodNotAllowed(c: Context, allow: string): Response {

@@ -108,6 +108,7 @@ export class Problem extends Error {
   }
 }
 
-function shorten(text: string): string {
+/** A text that somebody sent, shortened for an answer: no answer to a refused request may be as long as the request. */
+export function shorten(text: string): string {
   return text.length <= 200 ? text : `${text.slice(0, 200)}… (${text.length} characters)`;
 }

@@ -33,6 +33,10 @@ Deno.test({
         for (let i = 0; i < 40; i++) if (!await connection.send("1\r\na\r\n".repeat(1_000))) break;
         assertEquals([await answer, await request()], [status, 200], path);
       }
+      const deep = `{"clientID":"ada","operation":${'{"a":'.repeat(20_000)}1${"}".repeat(20_000)}}`;
+      const tooDeep = await open();
+      await tooDeep.send(head("/req", JSON_TYPE, `Content-Length: ${deep.length}`) + deep);
+      assertEquals(await tooDeep.status(), 400);
       const late = await open();
       await late.send(head("/messages", CBOR, "Content-Length: 8388608"));
       await late.send(new Uint8Array(100_000));

@@ -228,3 +228,26 @@ Deno.test("/req accepts a body with a byte order mark before it", async () => {
   assertEquals([response.status, node.vouched.length], [200, 1]);
   await response.body?.cancel();
 });
+
+Deno.test("the answer to a refused request is short, however long what it names is", async () => {
+  const { app } = harness();
+  const long = "f".repeat(100_000);
+  const refused = [
+    postJson(app, "/req", { ...SET, [long]: 1 }),
+    postJson(app, "/req", { ...SET, clientID: long }),
+    postJson(app, "/req", { ...SET, operation: [long] }),
+    app.request("/req", { method: "POST", headers: { "content-type": long }, body: "{}" }),
+    app.request("/req", {
+      method: "POST",
+      headers: { "content-type": "application/json", "content-encoding": long },
+      body: "{}",
+    }),
+    app.request(`/${long}`),
+    app.request(`/watch?from=${long}&key=a`),
+    app.request(`/watch?${long}=1`),
+  ];
+  for (const response of await Promise.all(refused)) {
+    const { length } = await response.text();
+    assertEquals([response.status >= 400, length < 2_000], [true, true], `${response.status}: ${length} characters`);
+  }
+});

@@ -7,7 +7,7 @@ import { deferred } from "../../node/async/deferred.ts";
 import { GrowingBuffer } from "../../wire/mod.ts";
 import { BodyBudget } from "./body_budget.ts";
 import type { Deadlines } from "./deadlines.ts";
-import { Problem } from "../problem.ts";
+import { Problem, shorten } from "../problem.ts";
 
 /** The bodies that a route accepts. */
 export interface BodyLimits {
@@ -246,7 +246,7 @@ function checkType(request: Request, expected: string): void {
   const got = request.headers.get("content-type");
   if (got?.replace(/;.*$/s, "").trim().toLowerCase() !== expected) {
     throw new Problem("unsupported-media-type", {
-      detail: `content-type: expected ${expected}, got ${got ?? "none"}; send the body with that header`,
+      detail: `content-type: expected ${expected}, got ${shorten(got ?? "none")}; send the body with that header`,
       field: "content-type",
       expected,
       got: got ?? "none",
@@ -255,7 +255,7 @@ function checkType(request: Request, expected: string): void {
   const encoding = request.headers.get("content-encoding");
   if (encoding !== null && encoding.toLowerCase() !== "identity") {
     throw new Problem("unsupported-media-type", {
-      detail: `content-encoding: expected none, got ${encoding}; send the body uncompressed`,
+      detail: `content-encoding: expected none, got ${shorten(encoding)}; send the body uncompressed`,
       field: "content-encoding",
       expected: "none",
       got: encoding,

@@ -51,7 +51,9 @@ export function parseReq(body: Uint8Array, nextTimestamp: (name: string) => numb
     throw malformed("operation", "numbers that JavaScript represents exactly (write others as strings)", unheld);
   }
   const unknown = Object.keys(fields).find((name) => !FIELDS.includes(name));
-  if (unknown !== undefined) throw malformed(unknown, "only clientID, timestamp and operation", "one more field");
+  if (unknown !== undefined) {
+    throw malformed(shown(unknown), "only clientID, timestamp and operation", "one more field");
+  }
   const name = parseClientId(fields.clientID);
   const operation = parseOperation(fields.operation);
   return {
@@ -87,7 +89,7 @@ function parseTimestamp(value: unknown): number {
 
 function parseOperation(value: unknown): Uint8Array {
   if (typeof value === "string" && value !== "" && !/\p{Surrogate}/u.test(value)) return utf8(value);
-  if (isObject(value)) return utf8(JSON.stringify(value));
+  if (isObject(value)) return utf8(jsonOf(value));
   throw malformed("operation", 'a text command ("SET name Ada") or an object', show(value));
 }
 
@@ -109,5 +111,14 @@ function shown(text: string): string {
 }
 
 function show(value: unknown): string {
-  return value === undefined ? "nothing" : JSON.stringify(value);
+  return value === undefined ? "nothing" : jsonOf(value);
+}
+
+/** The JSON of a field. Runtimes can parse deeper JSON than they can write. @throws {Problem} if it is too deep. */
+function jsonOf(value: unknown): string {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    throw malformed("body", "JSON that is nested less deeply", "thousands of levels");
+  }
 }
