@@ -107,9 +107,10 @@ export class FetchTransport implements Transport {
 
 /** Reads a response to its end: a connection with an unread body cannot be reused. */
 async function drain(response: Response): Promise<void> {
-  const announced = Number(response.headers.get("content-length") ?? NaN);
-  // The common case; a third cheaper than reading the stream.
-  if (announced <= MAX_ANSWER_BYTES) return void await response.arrayBuffer();
+  const { headers } = response;
+  const announced = Number(headers.get("content-length") ?? NaN);
+  // The common case; a third cheaper than reading the stream. A compressed body may be a million times as long as announced.
+  if (announced <= MAX_ANSWER_BYTES && !headers.has("content-encoding")) return void await response.arrayBuffer();
   if (response.body === null) return;
   const reader = response.body.getReader();
   let length = 0;

@@ -4,7 +4,7 @@
  */
 import type { MemberSource } from "../../node/epochs/member_options.ts";
 import type { Proposal } from "../../wire/epochs/mod.ts";
-import { fromBase64, MAX_BODY_BYTES, unpack } from "../../wire/mod.ts";
+import { fromBase64, GrowingBuffer, MAX_BODY_BYTES, unpack } from "../../wire/mod.ts";
 import { CBOR } from "../middleware/submitter.ts";
 
 /** The longest refusal that is passed on, characters. */
@@ -87,20 +87,13 @@ function detailOf(text: string): string {
   }
 }
 
-/** The body of an answer, if it is not larger than any correct answer. */
+/** The body of an answer, if it is not larger than any correct answer. Its chunks are copied, so that no small one keeps a large buffer. */
 async function readBounded({ body }: Response): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
+  const all = new GrowingBuffer();
   for await (const chunk of body ?? []) {
-    chunks.push(chunk);
-    length += chunk.length;
-    if (length > 2 * MAX_BODY_BYTES) throw new RangeError(`an answer of more than ${2 * MAX_BODY_BYTES} bytes`);
+    all.add(chunk);
+    if (all.length > 2 * MAX_BODY_BYTES) throw new RangeError(`an answer of more than ${2 * MAX_BODY_BYTES} bytes`);
+    if (all.hasTinyChunks) throw new RangeError("an answer in too many small chunks");
   }
-  const all = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    all.set(chunk, at);
-    at += chunk.length;
-  }
-  return all;
+  return all.take();
 }
