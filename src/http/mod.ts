@@ -7,7 +7,7 @@ export { type Admission, admit, clientLimit, type ClientLimitOptions } from "./m
 export { authenticate, type AuthenticateOptions } from "./middleware/submitter.ts";
 export { CLIENT_ROUTES, createApp, type ReplicaApp } from "./app.ts";
 export type { AppOptions } from "./app_options.ts";
-export type { Sender } from "./bodies/body.ts";
+export type { Sender } from "./bodies/sender.ts";
 export type { Caller } from "./middleware/callers.ts";
 export { DeliveryError, FetchTransport, type FetchTransportOptions } from "./peers/fetch_transport.ts";
 export type { HostedNode } from "./hosted_node.ts";

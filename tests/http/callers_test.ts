@@ -1,5 +1,5 @@
 /** Members, known clients and strangers at one replica's routes: who is told apart, by what, and at what cost. */
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { replicaId } from "../../src/core/messages/ids.ts";
 import { createApp, FetchTransport, MEMBER_HEADER, Membership, type ReplicaApp } from "../../src/http/mod.ts";
 import { Pacing, Throttle } from "../../src/http/middleware/throttle.ts";
@@ -179,4 +179,33 @@ Deno.test("all strangers together are paced too, and each known client by itself
   assertEquals(await read(1_000, "client", () => "203.0.113.7", "/metrics"), 62);
   assertEquals(await read(1_000, "client", () => "203.0.113.7", "/epochs", "POST"), 250);
   assertEquals(await read(1_000, "client", () => "203.0.113.7", "/req", "POST"), 1_000);
+});
+
+Deno.test("the answer to a sender that has hung up does not wait for its turn, and other refusals do", async () => {
+  const { app } = setUp();
+  const post = (body: BodyInit) =>
+    app.fetch(
+      new Request("http://127.0.0.1/messages", {
+        method: "POST",
+        headers: { "content-type": "application/cbor" },
+        body,
+      }),
+      { remoteAddr: { hostname: "203.0.113.7" } },
+    );
+  const broken = () =>
+    new ReadableStream<Uint8Array>({
+      pull(controller) {
+        controller.error(new Error("the connection was closed"));
+      },
+    });
+  let answered = 0;
+  const answers = (body: () => BodyInit) =>
+    Array.from({ length: 300 }, async () => {
+      assertEquals((await post(body())).status, 400);
+      answered++;
+    });
+  await Promise.all(answers(broken));
+  void answers(() => "junk");
+  for (let i = 0; i < 20; i++) await new Promise((resolve) => setTimeout(resolve, 0));
+  assert(answered < 600, "all were answered at once");
 });

@@ -8,6 +8,7 @@ import { GrowingBuffer } from "../../wire/mod.ts";
 import { BodyBudget } from "./body_budget.ts";
 import type { Deadlines } from "./deadlines.ts";
 import { Problem, shorten } from "../problem.ts";
+import { type Sender, unknownSender } from "./sender.ts";
 
 /** The bodies that a route accepts. */
 export interface BodyLimits {
@@ -16,26 +17,8 @@ export interface BodyLimits {
   readonly maxBytes: number;
 }
 
-/** The sender of a body, as far as it is known before the body is read. Each kind of sender has a budget of its own. */
-export interface Sender {
-  /** The kind of sender. */
-  readonly kind: "member" | "client" | "stranger";
-  /**
-   * Who counts as one sender within the budget: the number of a member, or an address; `undefined` if the address is
-   * unknown.
-   */
-  readonly id: string | undefined;
-  /** Cost of reading so far, as a multiple of answering a small request. */
-  cost: number;
-}
-
 /** Number of chunks that cost as much as a small request; one costs 8 us. */
 const CHUNKS_PER_REQUEST = 16;
-
-/** A sender whose address is unknown. */
-export function unknownSender(): Sender {
-  return { kind: "stranger", id: undefined, cost: 1 };
-}
 
 /** Options of {@linkcode BodyReader}. */
 export interface BodyReaderOptions {
@@ -156,6 +139,7 @@ export class BodyReader {
     try {
       return await read(reading);
     } finally {
+      if (reading.isBroken) sender.hasHungUp = true;
       clear();
       held.release();
     }
@@ -173,6 +157,9 @@ class Reading {
   /** Called when the whole body has arrived. */
   end: () => void = () => {};
   #stop: () => void = () => {};
+
+  /** Whether the body ended too early: the sender has hung up. */
+  isBroken = false;
 
   /** Aborts the reading. */
   abort(problem: Problem): void {
@@ -205,7 +192,7 @@ async function readBuffered(
   reading: Reading,
 ): Promise<Uint8Array> {
   reading.hold(announced);
-  const body = new Uint8Array(await Promise.race([orAborted(request.arrayBuffer()), reading.broken()]));
+  const body = new Uint8Array(await Promise.race([orBroken(request.arrayBuffer(), reading), reading.broken()]));
   if (body.length > maxBytes) throw tooLarge(maxBytes, `${body.length} bytes`);
   return body;
 }
@@ -230,15 +217,15 @@ async function readStreamed({ body }: Request, maxBytes: number, reading: Readin
     return buffer.take();
   } catch (error) {
     reader.cancel().catch(() => {});
-    throw error instanceof Problem ? error : reading.problem ?? brokenOff();
+    throw error instanceof Problem ? error : reading.problem ?? brokenOff(reading);
   }
 }
 
-async function orAborted<T>(reading: Promise<T>): Promise<T> {
+async function orBroken<T>(body: Promise<T>, reading: Reading): Promise<T> {
   try {
-    return await reading;
+    return await body;
   } catch {
-    throw brokenOff();
+    throw brokenOff(reading);
   }
 }
 
@@ -286,7 +273,8 @@ function tooSmallChunks({ chunks, length }: GrowingBuffer): Problem {
   });
 }
 
-function brokenOff(): Problem {
+function brokenOff(reading: Reading): Problem {
+  reading.isBroken = true;
   return new Problem("malformed", { detail: "the body ended before its announced end; send it again", field: "body" });
 }
 

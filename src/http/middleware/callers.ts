@@ -5,7 +5,7 @@
  */
 import type { FrameSource } from "../../node/in/intake.ts";
 import { type AddressOf, connectionAddress, networkOf } from "./address.ts";
-import type { Sender } from "../bodies/body.ts";
+import type { Sender } from "../bodies/sender.ts";
 import { MEMBER_HEADER, type Membership, type Proof, type Purpose } from "../peers/membership.ts";
 import type { MemberConduct } from "../peers/conduct.ts";
 import type { PeerClocks } from "../peers/peer_clocks.ts";

@@ -109,11 +109,14 @@ export class Pacing {
     if (method !== "POST" || path === HEARSAY) await this.#turn(caller, COSTLY_READS[path]);
   }
 
-  /** Before an answer with this status is given. */
+  /**
+   * Before an answer with this status is given. One that nobody gets does not wait: what a host holds for a request is some 100 KB,
+   * and whoever hangs up comes again on a new connection in any case.
+   */
   async after(method: string, caller: Caller, status: number): Promise<void> {
     const isRefused = status >= 400;
     if (caller.proof) return await this.#members.turn(isRefused ? String(caller.proof.member) : undefined);
-    if (method !== "POST" || !(isRefused || caller.cost > MAX_FREE_COST)) return;
+    if (method !== "POST" || caller.hasHungUp || !(isRefused || caller.cost > MAX_FREE_COST)) return;
     await this.#turn(caller, caller.cost);
   }
 
