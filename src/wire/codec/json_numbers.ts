@@ -26,15 +26,12 @@ function isExact(literal: string): boolean {
 }
 
 /**
- * A number's digits without zeros at either end, and the power of ten of the last digit. Equal values give equal results. It takes time in
- * proportion to the length: a pattern such as `0+$` takes its square, minutes for a number of 100 KB.
+ * A number's digits without zeros at either end, and the power of ten of the last digit. Equal values give equal results. No pattern begins
+ * within a run of zeros: `0+$` alone would begin anew at each zero, and take minutes for a number of 100 KB.
  */
 function digitsOf(literal: string): string {
   const [, whole = "", fraction = "", exponent = "0"] = /^-?(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(literal) ?? [];
-  const digits = whole + fraction;
-  let [start, end] = [0, digits.length];
-  while (start < end && digits[start] === "0") start++;
-  while (end > start && digits[end - 1] === "0") end--;
-  if (start === end) return "0";
-  return `${digits.slice(start, end)}e${Number(exponent) - fraction.length + digits.length - end}`;
+  const digits = (whole + fraction).replace(/^0+/, "");
+  const kept = digits.replace(/(?<!0)0+$/, "");
+  return kept ? `${kept}e${Number(exponent) - fraction.length + digits.length - kept.length}` : "0";
 }
