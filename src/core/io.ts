@@ -4,7 +4,7 @@
  */
 import type { Allowance } from "./upkeep/allowance.ts";
 import type { Settings, Terms } from "./config.ts";
-import type { Migrate } from "./epochs/versions.ts";
+import type { Migrate, StreamedMigration } from "./epochs/migrate.ts";
 import type { ReplicaEvent } from "./events.ts";
 import type { Contradiction } from "./messages/evidence.ts";
 import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber, View } from "./messages/ids.ts";
@@ -41,7 +41,7 @@ export interface Environment {
   readonly settings: Settings;
   readonly stateMachine: StateMachine;
   /** How the present state becomes that of another version; `null` if this replica does not know. None if left out. */
-  migration?(version: string): Migrate | null;
+  migration?(version: string): Migrate | StreamedMigration | null;
   /** Makes a machine of a version that {@linkcode migration} leads to. */
   createMachine?(version: string): StateMachine;
   /** SHA-256, or a collision-free stand-in. */

@@ -128,6 +128,14 @@ export interface LoadedChunk {
   readonly next: string | null;
 }
 
+/** Checks the chunks of a state one by one. */
+export interface ChunkChecker {
+  /** The next chunk, by ascending id. @throws what `restore` throws. */
+  next(id: string, chunk: Uint8Array): void;
+  /** There are no more. @throws what `restore` throws. */
+  end(): void;
+}
+
 /**
  * Lazy loading: a machine that works with a part of its state in memory. Results and chunks must not depend on which
  * part that is; they must be those of a machine that has everything in memory.
@@ -141,10 +149,10 @@ export interface LazyLoading {
   /** Puts chunks in memory, in any order. A chunk that is there already, and may have changed, stays as it is. */
   load(chunks: Iterable<LoadedChunk>): void;
   /**
-   * Optional: checks that these chunks, by ascending id, are all chunks of one state, as {@linkcode StateMachine.restore}
-   * does, without keeping them. @throws what `restore` throws.
+   * Optional: begins to check that chunks are all chunks of one state, as {@linkcode StateMachine.restore} does, without
+   * keeping them.
    */
-  check?(chunks: Iterable<readonly [id: string, chunk: Uint8Array]>): void;
+  checker?(): ChunkChecker;
   /**
    * The chunks that must be loaded before these operations can be executed one after another, or answered as queries.
    * Empty if none is missing.

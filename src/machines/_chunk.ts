@@ -6,7 +6,7 @@
 import type { Entries, LeafContent } from "../core/tree/leaf.ts";
 import { isInRegion } from "../core/tree/leaf.ts";
 import type { LeafMap } from "../core/tree/leaf_map.ts";
-import type { FrozenChanges } from "../core/state_machine.ts";
+import type { ChunkChecker, FrozenChanges } from "../core/state_machine.ts";
 import { fromUtf8, utf8 } from "./_text.ts";
 
 /** The bytes of a leaf, for example `[17,"a","1","b","2"]` in UTF-8. */
@@ -28,9 +28,10 @@ export function freezeChunks(map: LeafMap): FrozenChanges {
   };
 }
 
-/** The leaves of these chunks, one by one. @throws as {@linkcode decodeChunk}. */
-export function* decodeChunks(chunks: Iterable<readonly [id: string, chunk: Uint8Array]>): Generator<LeafContent> {
-  for (const [id, chunk] of chunks) yield decodeChunk(id, chunk);
+/** Checks the chunks of such a map, one by one. */
+export function chunkChecker(map: LeafMap): ChunkChecker {
+  const leaves = map.checker();
+  return { next: (id, chunk) => leaves.next(decodeChunk(id, chunk)), end: () => leaves.end() };
 }
 
 /** The inverse of {@linkcode encodeChunk}. @throws {TypeError} if `chunk` is not the bytes of a leaf with this id. */

@@ -13,7 +13,7 @@ import {
   type StateChange,
   type StateMachine,
 } from "../core/state_machine.ts";
-import { decodeChunk, decodeChunks, encodeChunk, freezeChunks } from "./_chunk.ts";
+import { chunkChecker, decodeChunk, encodeChunk, freezeChunks } from "./_chunk.ts";
 import { jsonBytes, shown } from "./_text.ts";
 import { decodeOperation, encodeResult, MAX_KEYS, MAX_KEYS_BYTES } from "./key_value_operation.ts";
 import type { KeyValueOperation, KeyValueResults } from "./key_value_operation.ts";
@@ -53,7 +53,7 @@ export class KeyValue implements StateMachine {
   readonly lazyLoading: LazyLoading = {
     unload: (isEmpty) => isEmpty ? this.#map.fill([]) : this.#map.unload(),
     load: (chunks) => this.#load(chunks),
-    check: (chunks) => this.#map.check(decodeChunks(chunks)),
+    checker: () => chunkChecker(this.#map),
     needs: (operations) => this.#needs(operations),
     needsToSeal: () => this.#map.mergeLeaves(),
   };

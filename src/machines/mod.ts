@@ -3,6 +3,7 @@
  * @module
  */
 export {
+  type ChunkChecker,
   type ChunkNeed,
   type FrozenChanges,
   type LazyLoading,
@@ -18,7 +19,9 @@ export type {
   MachineVersion,
   Migrate,
   MigrationContext,
+  MigrationSteps,
   StateMachines,
+  StreamedMigration,
 } from "../core/epochs/versions.ts";
 export { KeyValue, type KeyValueOptions } from "./key_value.ts";
 export * from "./key_value_operation.ts";

@@ -25,7 +25,7 @@ import { Replica } from "../../src/core/replica.ts";
 import type { StateMachine } from "../../src/core/state_machine.ts";
 import { Random } from "../../src/testing/random.ts";
 import { EventQueue } from "../../src/testing/world/event_queue.ts";
-import type { Migrate } from "../../src/core/epochs/versions.ts";
+import type { Migrate, StreamedMigration } from "../../src/core/epochs/versions.ts";
 import { Disk } from "./_disk.ts";
 import { LogMachine } from "./_log_machine.ts";
 import { batchOf, hash, pack, show, signed, signedQuery, unpack } from "./_messages.ts";
@@ -48,7 +48,7 @@ export interface Options {
   /** Hosts that are no members at first. */
   readonly spares?: number;
   /** How the state becomes that of another version, by host. By default nobody knows. */
-  readonly migration?: (host: number, version: string) => Migrate | null;
+  readonly migration?: (host: number, version: string) => Migrate | StreamedMigration | null;
   /** What configures. By default it is text. */
   readonly rules?: (genesis: Genesis) => EpochRules;
   /** The public key of each host at first. */

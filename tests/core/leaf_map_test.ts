@@ -2,6 +2,7 @@ import { assert, assertEquals, assertGreater, assertThrows } from "@std/assert";
 import { InvariantError } from "../../src/core/invariant.ts";
 import { type LeafContent, sizeOf } from "../../src/core/tree/leaf.ts";
 import { LeafMap } from "../../src/core/tree/leaf_map.ts";
+import { LeafWriter } from "../../src/core/tree/leaf_writer.ts";
 import type { ChunkNeed } from "../../src/core/state_machine.ts";
 import { commonBits, lowestInRegion } from "../../src/core/tree/text_bits.ts";
 import { Random } from "../../src/testing/random.ts";
@@ -228,7 +229,12 @@ Deno.test("leaves are checked one by one as they are when they are put in place:
     if (wrong === 1) all.splice(random.int(0, all.length - 1), 1);
     const at = random.int(0, Math.max(0, all.length - 1));
     if (wrong === 2 && all[at]) all[at] = { ...all[at], depth: all[at].depth + (random.int(0, 1) === 0 ? 1 : -1) };
-    const tried = [(map: LeafMap) => map.fill(all), (map: LeafMap) => map.check(all)].map((attempt) => {
+    const check = (map: LeafMap) => {
+      const checker = map.checker();
+      for (const leaf of all) checker.next(leaf);
+      checker.end();
+    };
+    const tried = [(map: LeafMap) => map.fill(all), check].map((attempt) => {
       try {
         attempt(new LeafMap(MAX_SIZE));
         return "taken";
@@ -240,4 +246,37 @@ Deno.test("leaves are checked one by one as they are when they are put in place:
     if (tried[0] !== "taken") refused++;
   }
   assertGreater(refused, 50);
+});
+
+Deno.test("entries that come by ascending key are split as those of a map, and each leaf is given early", () => {
+  const random = new Random(23);
+  let most = 0;
+  for (let run = 0; run < 300; run++) {
+    const keys = new Set<string>();
+    for (let i = random.int(0, 120); i > 0; i--) {
+      const key = String.fromCharCode(...Array.from({ length: random.int(0, 3) }, () => random.int(96, 100)));
+      keys.add(random.int(0, 3) === 0 ? `long shared prefix ${key}` : key);
+    }
+    const entries = [...keys].sort().map((key): [string, string] => [key, "v".repeat(random.int(0, 89))]);
+    const writer = new LeafWriter(MAX_SIZE);
+    const given: LeafContent[] = [];
+    let [added, complete] = [0, 0];
+    for (const [key, value] of entries) {
+      const leaves = writer.add(key, value);
+      added++;
+      for (const leaf of leaves) complete += leaf.entries.length / 2;
+      given.push(...leaves);
+      const kept = entries.slice(complete, added);
+      most = Math.max(most, kept.reduce((sum, [key, value]) => sum + key.length + value.length + 8, 0));
+    }
+    given.push(...writer.end());
+    const contents = given.map(({ id, depth, entries }): LeafContent => ({ id, depth, entries }));
+    const expected = [...leavesByDefinition(entries).values()].map(({ id, depth, entries }) => ({
+      id,
+      depth,
+      entries,
+    }));
+    assertEquals(contents, expected);
+  }
+  assertGreater(2 * MAX_SIZE, most, "no more than about a leaf is kept");
 });

@@ -1,6 +1,12 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import type { ReplicaEvent } from "../../src/core/events.ts";
-import { MachineVersions, type Migrate } from "../../src/core/epochs/versions.ts";
+import {
+  MachineVersions,
+  type Migrate,
+  migrated,
+  type MigrationSteps,
+  type StreamedMigration,
+} from "../../src/core/epochs/versions.ts";
 import { TestClient } from "./_client.ts";
 import { Cluster, type Options } from "./_cluster.ts";
 import { configureText } from "./_epochs.ts";
@@ -159,7 +165,7 @@ Deno.test("versions: the way from one to another is found over those between, an
   const context = { sequence: 0, timestamp: 0 } as never;
   const idsOf = (from: string, to: string) => {
     const migration = versions.migration(from, to);
-    return migration && [...migration(new Map(), context)].map(([id]) => id);
+    return migration && [...migrated(migration, new Map(), context).keys()];
   };
   assertEquals(idsOf("log/1", "log/2"), ["a"]);
   assertEquals(idsOf("log/1", "log/4"), ["a", "b", "c"]);
@@ -167,4 +173,112 @@ Deno.test("versions: the way from one to another is found over those between, an
   assertEquals(idsOf("log/4", "log/1"), null);
   assertEquals(idsOf("log/1", "log/7"), null);
   assertEquals(versions.create("log/1").version, "log/1");
+});
+
+/** As {@linkcode marking}, with one chunk in memory at once. `fails`: after it has given so many. */
+function streaming(fails = Infinity): StreamedMigration {
+  return {
+    *stream(ids, { sequence }): MigrationSteps {
+      for (const [given, id] of ids.filter((id) => id !== "old").entries()) {
+        if (given === fails) throw new Error("not that one");
+        const chunk = (yield id)!;
+        // What begins with this stays.
+        yield [id, id.startsWith("same") ? chunk : utf8.encode(`m${sequence},${text.decode(chunk)}`)];
+      }
+    },
+  };
+}
+
+/** Many logs, of which the first half is in a checkpoint already, and the last one of it changes again. */
+function fill(client: TestClient): void {
+  for (let i = 0; i < 12; i++) client.call([`${i % 3 === 0 ? "same" : "key"}${10 + i}=${i}`]);
+  client.call(["same13=again", "old=1", "zz=1"]);
+}
+
+Deno.test("a streamed migration is done in slices, and gives the same as one that has the whole state in memory", () => {
+  const seen = [1, 512 * 1024].map((checkpointSliceBytes) => {
+    const { cluster, client, admin } = clusterOf({ migration: () => streaming(), settings: { checkpointSliceBytes } });
+    fill(client);
+    let [slices, isClosing] = [0, false];
+    cluster.onStep = ({ id }, _input, ready) => {
+      const kinds = ready.events.map(({ kind }) => kind);
+      if (id === 0 && kinds.includes("configured")) isClosing = true;
+      if (id === 0 && isClosing) slices++;
+      if (id === 0 && kinds.includes("migrated")) isClosing = false;
+    };
+    admin.call([configureText(1, ALL, undefined, "log/2")]);
+    until(cluster, 1);
+    client.call(["x=1"]);
+    alike(cluster);
+    for (const id of ALL) assertEquals(logsOf(cluster, id), logsOf(cluster, 0));
+    return { slices, logs: logsOf(cluster, 0), closed: cluster.epochs[1]!.terms.start!.sequence };
+  });
+  assert(seen[0]!.slices > seen[1]!.slices + 20, `${seen[0]!.slices} steps, and ${seen[1]!.slices} without slices`);
+  assertEquals(seen[0]!.logs, seen[1]!.logs);
+  const { key11, same13, old } = seen[0]!.logs as Record<string, string[] | undefined>;
+  assertEquals([key11, same13, old], [[`m${seen[0]!.closed}`, "1"], ["3", "again"], undefined]);
+});
+
+Deno.test("a streamed migration that fails late changes nothing, and what it has given does not stay in the store", () => {
+  const blobs = ["log/2", undefined].map((version) =>
+    [1, 512 * 1024].map((checkpointSliceBytes) => {
+      const { cluster, client, admin } = clusterOf({
+        migration: () => streaming(9),
+        settings: { checkpointSliceBytes },
+      });
+      fill(client);
+      admin.call([configureText(1, ALL, undefined, version)]);
+      until(cluster, 1);
+      assertEquals(eventsOf(cluster, "migration-failed"), version ? 4 : 0);
+      for (const id of ALL) {
+        assertEquals(logsOf(cluster, id).same13, ["3", "again"]);
+        cluster.restart(id);
+        assertEquals(logsOf(cluster, id).same13, ["3", "again"], "it is in the store");
+      }
+      for (let i = 0; i < 40; i++) client.call([`x=${i}`]);
+      alike(cluster);
+      cluster.runFor(5_000);
+      return ALL.map((id) => cluster.host(id).disk.blobs.size);
+    })
+  );
+  assertEquals(blobs[0], blobs[1], "as many blobs as without a migration");
+});
+
+Deno.test("replicas that stop in the middle of a streamed migration make the same state when they go on", () => {
+  for (let seed = 1; seed <= 8; seed++) {
+    const settings = { checkpointSliceBytes: 1 };
+    const { cluster, client, admin } = clusterOf({ seed, migration: () => streaming(), settings });
+    fill(client);
+    admin.call([configureText(1, ALL, undefined, "log/2")]);
+    const isUnderWay = () => eventsOf(cluster, "configured") >= 4;
+    cluster.runUntil(isUnderWay, 60_000, "all know of the end");
+    for (let i = 0; i < 6; i++) {
+      cluster.runFor(1);
+      cluster.restart((seed + i) % 4);
+    }
+    until(cluster, 1);
+    client.call(["x=1"]);
+    alike(cluster);
+    for (const id of ALL) assertEquals(logsOf(cluster, id), logsOf(cluster, 0), `seed ${seed}, host ${id}`);
+    assertEquals(logsOf(cluster, 0).key11!.length, 2, `seed ${seed}: migrated once`);
+  }
+});
+
+Deno.test("what is given twice, in another order, or is no chunk, fails a streamed migration", () => {
+  const chunk = utf8.encode("1");
+  const context = { sequence: 8, timestamp: 0 } as never;
+  const given = (...steps: unknown[]) => {
+    const migration = {
+      *stream() {
+        yield* steps;
+      },
+    } as unknown as StreamedMigration;
+    return () => migrated(migration, new Map(), context);
+  };
+  assertEquals([...given(["a", chunk], "b", ["c", chunk])().keys()], ["a", "c"]);
+  assertThrows(given(["b", chunk], ["a", chunk]), Error, "gave chunk a after b: expected ascending ids");
+  assertThrows(given(["a", chunk], ["a", chunk]), Error, "gave chunk a after a");
+  assertThrows(given(["a", null]), Error, "gave null as chunk a");
+  assertThrows(given(7), Error, "as an id");
+  assertThrows(given(["a", "b"]), Error, "as chunk a");
 });

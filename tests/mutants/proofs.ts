@@ -20,6 +20,10 @@ const trust = inFile("src/snapshot/trust.ts");
 const verify = inFile("src/snapshot/verify.ts");
 const restore = inFile("src/snapshot/restore.ts");
 const migration = inFile("src/snapshot/migration/migrate.ts");
+const members = inFile("src/core/epochs/migration.ts");
+const steps = inFile("src/core/epochs/migrate.ts");
+const writer = inFile("src/core/tree/leaf_writer.ts");
+const typed = inFile("src/machines/typed/migrate_entries.ts");
 const auditing = inFile("src/snapshot/audit/audit.ts");
 const genesis = inFile("src/wire/genesis.ts");
 const evidence = inFile("src/client/proofs/verify/evidence.ts");
@@ -183,6 +187,42 @@ export const PROOFS: readonly ProofMutant[] = [
       ),
     ],
     tests: ["tests/snapshot/migrate_test.ts"],
+  },
+  {
+    name: "failed-migration-leaves-its-chunks",
+    why: "what a migration gave before it failed stays in the store for good",
+    edits: [members("state.tree.unmake([...next]", "void ([...next]")],
+    tests: ["tests/core/migration_test.ts"],
+  },
+  {
+    name: "failed-migration-drops-what-stays",
+    why: "a chunk that the migration left as it was is dropped with those that it gave, and the state lacks it",
+    edits: [members(".filter(([id, digest]) => state.tree.chunk(id) !== digest)", "")],
+    tests: ["tests/core/migration_test.ts"],
+  },
+  {
+    name: "migration-in-one-step",
+    why: "a replica answers nobody while it migrates a large state",
+    edits: [members("bytes < most; bytes += LEAST_BYTES", "bytes < Infinity; bytes += LEAST_BYTES")],
+    tests: ["tests/core/migration_test.ts"],
+  },
+  {
+    name: "chunks-of-a-migration-in-any-order",
+    why: "of two chunks with one id the check of the new state sees one, and the tree has the other",
+    edits: [steps("if (this.#last !== null && id <= this.#last) {", "if (this.#last !== null && id < id) {")],
+    tests: ["tests/core/migration_test.ts"],
+  },
+  {
+    name: "streamed-leaf-forgets-its-neighbour",
+    why: "the chunks of a streamed state are others than those of the same entries in a map",
+    edits: [writer("this.#before = common;", "")],
+    tests: ["tests/core/leaf_map_test.ts", "tests/machines/typed/migrate_test.ts"],
+  },
+  {
+    name: "marks-not-sorted",
+    why: "values that expire at other times than before have their notes in another order",
+    edits: [typed("for (const mark of marks.sort())", "for (const mark of marks)")],
+    tests: ["tests/machines/typed/migrate_test.ts"],
   },
   {
     name: "evidence-of-any-epoch",

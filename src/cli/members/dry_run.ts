@@ -5,7 +5,7 @@
  */
 import { changesOf } from "../../core/ordering/machine_guard.ts";
 import type { Digest, Millis } from "../../core/messages/ids.ts";
-import { MachineVersions, migrated } from "../../core/epochs/versions.ts";
+import { MachineVersions, migrated, type MigrationContext } from "../../core/epochs/versions.ts";
 import { entriesOf, readChunk, readPage, readRoot } from "../../core/tree/state_tree.ts";
 import type { StateMachine } from "../../core/state_machine.ts";
 import { sha256 } from "../../crypto/mod.ts";
@@ -66,7 +66,7 @@ export async function dryRun(
     );
   }
   const { sequence, timestamp, chunks } = await storedChunks(store, present, () => versions.create(from));
-  const context = { sequence, timestamp } as Parameters<typeof migrate>[1];
+  const context = { sequence, timestamp } as MigrationContext;
   const begun = performance.now();
   const attempt = (): ReadonlyMap<string, Uint8Array> => {
     try {

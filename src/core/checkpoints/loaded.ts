@@ -27,7 +27,7 @@ export function onLoaded(step: Step, blobs: ReadonlyMap<Digest, Uint8Array>): vo
     state.loads.delete(digest);
     if (what.kind === "page") state.tree.load(digest, readPage(env.unpack(bytes)));
     else if (what.kind === "fetched") onStoredBlob(step, { digest, bytes });
-    else if (what.kind === "former") state.sealing?.former?.set(digest, bytes);
+    else if (what.kind === "former") state.sealing?.migrating?.loaded.set(digest, bytes);
     else if (isCurrent) chunks.push(...located(step, what.id, digest, bytes));
   }
   const { stateMachine } = env;

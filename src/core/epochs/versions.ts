@@ -5,45 +5,17 @@
  * one and go on with the next.
  * @module
  */
-import type { Millis, SequenceNumber } from "../messages/ids.ts";
-import { eachChange } from "../ordering/machine_guard.ts";
 import type { StateMachine } from "../state_machine.ts";
+import { type Migrate, migrated, migratedOneByOne, type StreamedMigration } from "./migrate.ts";
 
-/** The facts that a migration may depend on besides the state. All replicas see the same values. */
-export interface MigrationContext {
-  /** The number of the last batch that the former version has executed. */
-  readonly sequence: SequenceNumber;
-  /** The agreed time of that batch. */
-  readonly timestamp: Millis;
-}
-
-/**
- * Makes the chunks of the first state of the new version from those of the last state of a former one, by their ids. `null`
- * in place of a chunk counts for nothing, so that the `takeChanges` of a new machine can be returned. It must be
- * deterministic, as `execute` is. If it throws, or the new version can't restore what it gives, the former version stays
- * in force.
- *
- * @example
- * ```ts ignore
- * const migrate: Migrate = (chunks) => {
- *   const [former, next] = [new AccountsV1(), new AccountsV2()];
- *   former.restore(chunks);
- *   for (const [name, cents] of former.all()) next.set(name, { cents });
- *   return next.takeChanges();
- * };
- * ```
- */
-export type Migrate = (
-  chunks: ReadonlyMap<string, Uint8Array>,
-  context: MigrationContext,
-) => Iterable<readonly [id: string, chunk: Uint8Array | null]>;
+export * from "./migrate.ts";
 
 /** A version of a state machine. */
 export interface MachineVersion {
   /** Makes the machine in its initial state. */
   readonly create: () => StateMachine;
   /** How its first state is made from the state of a former version, by that version's name. */
-  readonly migrate?: Readonly<Record<string, Migrate>>;
+  readonly migrate?: Readonly<Record<string, Migrate | StreamedMigration>>;
 }
 
 /** What makes a machine, and perhaps knows further versions of it. */
@@ -96,20 +68,24 @@ export class MachineVersions {
   }
 
   /** How the state of one version becomes that of another, over those between them if need be; `null` if nobody knows. */
-  migration(from: string, to: string): Migrate | null {
+  migration(from: string, to: string): Migrate | StreamedMigration | null {
     const [first, ...more] = this.#stepsTo(to, from, new Set()) ?? [];
     if (!first || more.length === 0) return first ?? null;
     // Only the last step may give its chunks one by one.
     const last = more.pop()!;
     return (chunks, context) =>
-      last([first, ...more].reduce((state, step) => migrated(step, state, context), chunks), context);
+      migratedOneByOne(
+        last,
+        [first, ...more].reduce((state, step) => migrated(step, state, context), chunks),
+        context,
+      );
   }
 
   #stepsTo(
     version: string,
     from: string,
     seen: Set<string>,
-  ): readonly Migrate[] | null {
+  ): readonly (Migrate | StreamedMigration)[] | null {
     const { migrate: known = {} } = this.#versions.get(version) ?? {};
     const direct = Object.hasOwn(known, from) ? known[from] : undefined;
     if (direct) return [direct];
@@ -119,25 +95,5 @@ export class MachineVersions {
       if (steps) return [...steps, migrate];
     }
     return null;
-  }
-}
-
-/** The chunks that a migration gives. @throws {StateMachineError} if it gives something else, or what it throws. */
-export function migrated(
-  migrate: Migrate,
-  chunks: ReadonlyMap<string, Uint8Array>,
-  context: MigrationContext,
-): ReadonlyMap<string, Uint8Array> {
-  return new Map(migratedOneByOne(migrate, chunks, context));
-}
-
-/** The same, one by one: of chunks with the same id the last one counts. @throws as {@linkcode migrated}, while it is read. */
-export function* migratedOneByOne(
-  migrate: Migrate,
-  chunks: ReadonlyMap<string, Uint8Array>,
-  context: MigrationContext,
-): Generator<readonly [id: string, chunk: Uint8Array]> {
-  for (const [id, chunk] of eachChange("migrate", migrate(chunks, context))) {
-    if (chunk) yield [id, new Uint8Array(chunk)];
   }
 }

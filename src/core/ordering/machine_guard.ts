@@ -149,7 +149,8 @@ export function isNotLoaded({ lazyLoading }: StateMachine, thrown: unknown): thr
   return lazyLoading?.undo !== undefined && thrown instanceof NotLoadedError && thrown.needs.length > 0;
 }
 
-function checkedChange(method: string, change: unknown): readonly [string, Uint8Array | null] {
+/** A change, as a method of the author's has returned it. @throws {StateMachineError} if it is something else. */
+export function checkedChange(method: string, change: unknown): readonly [string, Uint8Array | null] {
   const [id, chunk] = Array.isArray(change) ? change : [];
   if (typeof id !== "string" || !id.isWellFormed()) {
     throw new StateMachineError(`${method}() gave ${kindOf(id)} as an id: expected a well-formed string`);

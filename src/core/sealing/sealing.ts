@@ -20,7 +20,7 @@
 import type { Digest, Millis } from "../messages/ids.ts";
 import { failureOf, StateMachineError } from "../ordering/machine_guard.ts";
 import { ownCheckpoint } from "../checkpoints/checkpoint.ts";
-import { haveMigrated } from "../epochs/migration.ts";
+import { migrateSome } from "../epochs/migration.ts";
 import { freeze, haveFrozenNeeds } from "./freezing.ts";
 import type { Sealing } from "./state.ts";
 import { havePages } from "../checkpoints/loading.ts";
@@ -52,7 +52,7 @@ export function beginCheckpoint(step: Step): boolean {
     const frozen = freeze(step);
     const { sequence, history, agreedTime, blocks } = frozen;
     const place = { sequence, history, agreedTime, blocks, frozen };
-    const nothingYet = { made: [], pages: null, pagesLeft: 0, isWaiting: false, isMigrated: false, former: new Map() };
+    const nothingYet = { made: [], pages: null, pagesLeft: 0, isWaiting: false, isMigrated: false, migrating: null };
     state.sealing = { ...place, ...nothingYet, chunks: frozen.left };
   } catch (error) {
     if (!(error instanceof StateMachineError)) throw error;
@@ -114,7 +114,8 @@ function deadlineOf({ env: { genesis } }: Pick<Step, "env">): number {
 
 /** Whether more must be done before the next number is executed. Chunks have three quarters of the time, pages the rest. */
 function isDue(step: Step, sealing: Sealing): boolean {
-  if (isOverdue(step, sealing)) return true;
+  // Callers wait for a migration, as nothing can be executed before it is done.
+  if (sealing.migrating || isOverdue(step, sealing)) return true;
   const passed = (step.state.lastExecuted - sealing.sequence) / deadlineOf(step);
   const [left, all, part] = sealing.pages === null
     ? [sealing.frozen.left + sealing.made.length, sealing.chunks, passed / 0.75]
@@ -139,7 +140,10 @@ function slice(step: Step, sealing: Sealing): boolean {
     sealing.made = [];
   }
   if (sealing.frozen.left > 0 || bytes >= most) return store(step, true);
-  sealing.isWaiting = !haveMigrated(step, sealing);
+  let migration = migrateSome(step, sealing, most - bytes);
+  for (; migration === "more" && sealing.blocks; migration = migrateSome(step, sealing, most)) store(step, true);
+  if (migration === "more") return store(step, true);
+  sealing.isWaiting = migration === "waits";
   if (sealing.isWaiting || !have(step, sealing, tree.needsToSeal())) return store(step, false);
   sealing.pagesLeft = tree.hashPages(most - bytes);
   sealing.pages ??= sealing.pagesLeft;

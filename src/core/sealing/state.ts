@@ -3,6 +3,8 @@
  * @module
  */
 import type { Digest, Millis, SequenceNumber } from "../messages/ids.ts";
+import type { CheckedSteps } from "../epochs/migrate.ts";
+import type { ChunkChecker } from "../state_machine.ts";
 import type { ChunkChange } from "../tree/state_blobs.ts";
 
 /** Changes as of one number, given one by one. */
@@ -38,6 +40,28 @@ export interface Sealing extends Pick<Frozen, "sequence" | "history" | "agreedTi
   isWaiting: boolean;
   /** Whether the chunks are those of the next version of the state machine. */
   isMigrated: boolean;
-  /** Chunks that were loaded for a migration, by their digests. */
-  readonly former: Map<Digest, Uint8Array>;
+  /** The migration to it, once it is under way. */
+  migrating: Migrating | null;
+}
+
+/** A migration under way. */
+export interface Migrating {
+  /** The chunks of the former state, ascending, by the machine's ids. */
+  readonly former: readonly (readonly [id: string, digest: Digest])[];
+  /** Their places in that list. */
+  readonly places: ReadonlyMap<string, number>;
+  /** Blobs of the former state that were loaded and not read yet. */
+  readonly loaded: Map<Digest, Uint8Array>;
+  /** The chunks that it has given, by their ids in the tree. */
+  readonly next: Map<string, Digest>;
+  /** `null` if it could not be begun. */
+  run: MigrationRun | null;
+  /** The chunk that the last step has asked for. */
+  wanted: string | null;
+}
+
+/** The steps of a migration, and what checks the new state. */
+export interface MigrationRun {
+  readonly steps: CheckedSteps;
+  readonly checker: ChunkChecker;
 }

@@ -113,7 +113,7 @@ export function splitEntries(
 }
 
 /** The index behind the entries that share more than `common` bits with the first one. */
-function endOfRun(entries: Readonly<Entries>, [start, end]: readonly [number, number], common: number): number {
+export function endOfRun(entries: Readonly<Entries>, [start, end]: readonly [number, number], common: number): number {
   const first = entries[start]!;
   let low = start / 2;
   for (let high = end / 2; low < high;) {

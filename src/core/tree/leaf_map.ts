@@ -17,17 +17,9 @@
  */
 import { invariant } from "../invariant.ts";
 import { ChangedKeys } from "./changed_keys.ts";
-import {
-  createLeaf,
-  entrySize,
-  indexOfKey,
-  isInRegion,
-  isWellPlaced,
-  type Leaf,
-  type LeafContent,
-  splitEntries,
-} from "./leaf.ts";
+import { createLeaf, entrySize, indexOfKey, isInRegion, type Leaf, type LeafContent, splitEntries } from "./leaf.ts";
 import { emptyLeaf, LeafList, type Neighbour, NOT_LOADED } from "./leaf_list.ts";
+import { LeafChecker } from "./leaf_checker.ts";
 import type { ChunkNeed } from "../state_machine.ts";
 import { commonBits, lowestInRegion } from "./text_bits.ts";
 
@@ -221,22 +213,16 @@ export class LeafMap {
       leaf.to = leaves[index + 1]?.id ?? null;
       if (index === 0) leaf.from = "";
     }
-    this.check(leaves);
+    const checker = new LeafChecker(this.#maxSize);
+    for (const leaf of leaves) checker.next(leaf);
+    checker.end();
     this.#clear(leaves.length > 0 ? leaves : [emptyLeaf()]);
     for (const { id } of leaves) this.#known.add(id);
   }
 
-  /** Checks the leaves of a map, by ascending id, without keeping them. @throws as {@linkcode fill}. */
-  check(all: Iterable<LeafContent>): void {
-    let [before, leaf]: (Leaf | undefined)[] = [];
-    const place = (after?: Leaf) => {
-      if (leaf && !isWellPlaced(leaf, [before, after], this.#maxSize)) {
-        throw new TypeError(`chunk ${JSON.stringify(leaf.id)}: is not one of this state`);
-      }
-      [before, leaf] = [leaf, after];
-    };
-    for (const { id, depth, entries } of all) place(createLeaf(id, depth, entries));
-    place();
+  /** Checks the leaves of such a map one by one, without keeping them. */
+  checker(): LeafChecker {
+    return new LeafChecker(this.#maxSize);
   }
 
   #clear(leaves: Leaf[]): void {

@@ -146,30 +146,35 @@ export class StateTree {
     return this.#ids.leaves().flatMap((page) => entriesOf(page)).filter(([id]) => id.startsWith(kind));
   }
 
-  /** The blob of a chunk that was {@linkcode put} since the last {@linkcode seal}. */
+  /** The blob of a chunk, if it was made and not taken yet. */
   unsealed(digest: Digest): Uint8Array | undefined {
     return this.#blobs.get(digest);
   }
 
-  /** Replaces all chunks of a kind. All pages must be loaded. */
-  replaceAll(kind: ChunkKind, chunks: ReadonlyMap<string, Uint8Array>): void {
-    const drop = (digest: Digest) => {
-      // No root has named the blob of a chunk that was changed since the last one.
+  /** Makes the blob of a chunk that {@linkcode replaceAll} will name. Returns its digest, and the bytes of a new blob. */
+  make(id: string, bytes: Uint8Array): { readonly digest: Digest; readonly bytes: number } {
+    const [digest, size] = this.#add([id, bytes], this.chunk(id));
+    return { digest, bytes: size };
+  }
+
+  /** These will not be named, after all. Those that were taken are the caller's to drop. */
+  unmake(digests: Iterable<Digest>): void {
+    for (const digest of digests) {
       this.#blobs.delete(digest);
-      if (!this.#made.delete(digest)) this.#retired.push(digest);
-    };
+      this.#made.delete(digest);
+    }
+  }
+
+  /** Replaces all chunks of a kind by others that were made. All pages must be loaded. */
+  replaceAll(kind: ChunkKind, chunks: ReadonlyMap<string, Digest>): void {
     for (const [id, digest] of this.chunksOf(kind)) {
-      if (chunks.has(id)) continue;
-      drop(digest);
-      this.note(id, null);
+      if (chunks.get(id) === digest) continue;
+      // No root has named the blob of a chunk that was changed since the last one.
+      if (this.#made.has(digest)) this.unmake([digest]);
+      else this.#retired.push(digest);
+      if (!chunks.has(id)) this.note(id, null);
     }
-    for (const [id, bytes] of chunks) {
-      const before = this.chunk(id);
-      const [digest] = this.#add([id, bytes], before);
-      if (before === digest) continue;
-      if (before !== undefined) drop(before);
-      this.note(id, digest);
-    }
+    for (const [id, digest] of chunks) this.note(id, digest);
   }
 
   /** Records the digest of a chunk whose blob is stored elsewhere; `null` removes the chunk. */

@@ -2,8 +2,9 @@
  * The checks of a definition.
  * @module
  */
-import type { Field } from "./state/fields.ts";
-import type { Definition, Runnable, TypedMigration } from "./types.ts";
+import type { CollectionField, Field } from "./state/fields.ts";
+import type { Key } from "./state/key.ts";
+import type { Definition, Runnable, TypedEntries, TypedMigration } from "./types.ts";
 import { checkSchema, type StandardSchema } from "./values/schema.ts";
 
 /** Names that a typed client or `testMachine` needs for itself; a client with `then` would be taken for a promise. */
@@ -61,7 +62,7 @@ export function checkDefinition(definition: Unchecked): Definition {
     if (!Object.hasOwn(operations, taken) && !Object.hasOwn(queries, taken)) continue;
     throw new TypeError(`${taken}: expected another name, typed clients use it`);
   }
-  const migrate = checkMigration(definition.migrate, `${name}/${version}`);
+  const migrate = checkMigration(definition.migrate, state, `${name}/${version}`);
   return { name, version, state, errors, operations, queries, ...(migrate && { migrate }) };
 }
 
@@ -78,9 +79,13 @@ function entriesOf<T>(what: string, value: unknown, check: (what: string, value:
   return Object.freeze(Object.assign(Object.create(null), Object.fromEntries(entries)));
 }
 
-function checkMigration(given: unknown, version: string): TypedMigration | null {
+function checkMigration(
+  given: unknown,
+  next: Definition["state"],
+  version: string,
+): TypedMigration | null {
   if (given === undefined) return null;
-  const { from, state } = (given ?? {}) as Partial<TypedMigration>;
+  const { from, state, entries } = (given ?? {}) as Partial<TypedMigration>;
   if (typeof from !== "function" || typeof from.version !== "string" || typeof from.definition !== "object") {
     throw new TypeError("migrate.from: expected a machine of defineMachine");
   }
@@ -88,7 +93,38 @@ function checkMigration(given: unknown, version: string): TypedMigration | null 
     throw new TypeError(`migrate.from: expected versions before ${version}, got one that comes from it`);
   }
   if (state !== undefined && typeof state !== "function") throw new TypeError("migrate.state: expected a function");
-  return { from, state };
+  if (entries === undefined) return { from, state };
+  if (state !== undefined) throw new TypeError("migrate: expected either state or entries, got both");
+  return { from, entries: checkEntries(entries, from.definition.state, next) };
+}
+
+function checkEntries(
+  entries: unknown,
+  former: Definition["state"],
+  next: Definition["state"],
+): Readonly<Record<string, TypedEntries>> {
+  const checked = entriesOf<TypedEntries>("migrate.entries", entries, (what, entry) => {
+    const { from, value } = entry ?? {};
+    if (next[what.slice("migrate.entries.".length)]?.kind !== "collection") {
+      throw new TypeError(`${what}: expected the name of a collection of this version`);
+    }
+    if (typeof from !== "string" || !Object.hasOwn(former, from) || former[from]!.kind !== "collection") {
+      throw new TypeError(`${what}.from: expected the name of a collection of the version before`);
+    }
+    if (typeof value !== "function") throw new TypeError(`${what}.value: expected a function`);
+    return { from, value };
+  });
+  for (const [name, field] of Object.entries(next)) {
+    const before = Object.hasOwn(former, name) ? former[name]! : null;
+    if (!before || Object.hasOwn(checked, name)) continue;
+    if (before.kind === field.kind && expiresOf(before) === expiresOf(field)) continue;
+    throw new TypeError(`migrate.entries.${name}: expected how it is made, as it was kept in another way before`);
+  }
+  return checked;
+}
+
+function expiresOf(field: Field): string | null {
+  return field.kind === "collection" ? (field as CollectionField<unknown, Key>).expires : null;
 }
 
 function checkRunnable(what: string, runnable: Runnable): Runnable {

@@ -8,7 +8,15 @@ import type { Field } from "./state/fields.ts";
 import { TypedMachine } from "./typed_machine.ts";
 import { migrationTo } from "./migrate.ts";
 import type { MachineVersion } from "../../core/epochs/versions.ts";
-import type { Context, Machine, MachineTypes, MigrationTime, ReadonlyStateOf, StateOf } from "./types.ts";
+import type {
+  Context,
+  EntryMigration,
+  Machine,
+  MachineTypes,
+  MigrationTime,
+  ReadonlyStateOf,
+  StateOf,
+} from "./types.ts";
 import type { InputOf, OutputOf, StandardSchema } from "./values/schema.ts";
 
 /**
@@ -87,6 +95,11 @@ export function defineMachine<
       readonly from: Machine<Former>;
       /** Fills the empty state `next` from `old`. It must not depend on anything else. If left out, the state stays. */
       readonly state?: (old: ReadonlyStateOf<Former["state"]>, next: StateOf<Fields>, context: MigrationTime) => void;
+      /**
+       * In place of `state`, for large states: makes collections entry by entry, a few chunks at a time. What is named here
+       * is made of a collection of the version before; every other collection and counter stays as it is.
+       */
+      readonly entries?: { readonly [K in keyof Fields]?: EntryMigration<Former["state"], Fields[K]> };
     };
     /** What reads the state and changes nothing. */
     readonly queries?:

@@ -2,16 +2,18 @@
  * The first state of a typed machine on a cluster that ran a former version of it.
  * @module
  */
-import type { Migrate } from "../../core/epochs/versions.ts";
+import type { Migrate, MigrationSteps, StreamedMigration } from "../../core/epochs/versions.ts";
+import { streamedEntries } from "./migrate_entries.ts";
 import { TypedMachine } from "./typed_machine.ts";
 import type { Definition } from "./types.ts";
 import { ignore, isThenable } from "./values/schema.ts";
 
 /** How the state of the version before becomes the first state of this one. */
-export function migrationTo(definition: Definition): Migrate {
-  const { from, state } = definition.migrate!;
+export function migrationTo(definition: Definition): Migrate | StreamedMigration {
+  const { from, state, entries } = definition.migrate!;
+  if (entries) return streamedEntries(definition, from.definition, entries);
+  if (!state) return unchanged;
   return (chunks, { timestamp: time, sequence }) => {
-    if (!state) return chunks;
     const [former, next] = [new TypedMachine(from.definition), new TypedMachine(definition)];
     former.restore(chunks);
     former.within((old) => {
@@ -25,3 +27,9 @@ export function migrationTo(definition: Definition): Migrate {
     return next.takeChanges();
   };
 }
+
+const unchanged: StreamedMigration = {
+  *stream(ids): MigrationSteps {
+    for (const id of ids) yield [id, (yield id)!];
+  },
+};

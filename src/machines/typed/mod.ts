@@ -25,6 +25,7 @@ export type {
   CallType,
   Context,
   Definition,
+  EntryMigration,
   Failure,
   InputArguments,
   InputOfCall,
@@ -34,7 +35,9 @@ export type {
   ReadonlyStateOf,
   Runnable,
   StateOf,
+  TypedEntries,
   TypedMigration,
+  WrittenTo,
 } from "./types.ts";
 export {
   type InputOf,

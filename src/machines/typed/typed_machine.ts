@@ -12,7 +12,7 @@ import {
   type StateMachine,
 } from "../../core/state_machine.ts";
 import { LeafMap } from "../../core/tree/leaf_map.ts";
-import { decodeChunk, decodeChunks, encodeChunk, freezeChunks } from "../_chunk.ts";
+import { chunkChecker, decodeChunk, encodeChunk, freezeChunks } from "../_chunk.ts";
 import { utf8 } from "../_text.ts";
 import { decodeCall } from "./call.ts";
 import { RejectedOperation, Rejection, rejection } from "./rejection.ts";
@@ -25,9 +25,9 @@ import { numbersFrom } from "./values/random.ts";
 import { ignore, isThenable, validate } from "./values/schema.ts";
 
 /** As of the key-value machine: code units of keys and values in one chunk. */
-const CHUNK_SIZE = 8 * 1024;
+export const CHUNK_SIZE = 8 * 1024;
 /** Counts the operations that have used random numbers. No name of a field is empty. */
-const DRAWS = "!";
+export const DRAWS = "!";
 /** What the core leaves of a rejection, characters. */
 const MAX_REJECTION = 1024;
 
@@ -41,7 +41,7 @@ export class TypedMachine implements StateMachine {
     load: (chunks) => {
       for (const { id, chunk, isFirst, next } of chunks) this.#map.load(decodeChunk(id, chunk), { isFirst, next });
     },
-    check: (chunks) => this.#map.check(decodeChunks(chunks)),
+    checker: () => chunkChecker(this.#map),
     needs: () => [],
     needsToSeal: () => this.#map.mergeLeaves(),
     mark: () => (this.#before = this.#map.isWhole ? null : []) !== null,

@@ -4,7 +4,7 @@
  */
 import type { MachineVersion } from "../../core/epochs/versions.ts";
 import type { StateMachine } from "../../core/state_machine.ts";
-import type { Field } from "./state/fields.ts";
+import type { Field, ReadonlyCollection } from "./state/fields.ts";
 import type { InputOf, StandardSchema } from "./values/schema.ts";
 
 /** What `run` may depend on besides the state and its input. The same on every replica. */
@@ -73,7 +73,31 @@ export interface TypedMigration {
   readonly from: Machine;
   /** Fills the empty state `next` from the state `old`. If left out, the state stays as it is. */
   readonly state?: ((old: unknown, next: unknown, context: MigrationTime) => void) | undefined;
+  /** Which collections are made anew, entry by entry. All else stays as it is. */
+  readonly entries?: Readonly<Record<string, TypedEntries>> | undefined;
 }
+
+/** How a collection is made of one of the former version, its types aside. */
+export interface TypedEntries {
+  /** The collection of the former version. */
+  readonly from: string;
+  /** The new value of an entry, whose key stays; `undefined`: the entry goes. */
+  readonly value: (value: unknown, key: unknown, context: MigrationTime) => unknown;
+}
+
+/** How a collection is made of one of the former version: each entry by itself. Its key stays. */
+export type EntryMigration<Former, New> = {
+  [Name in keyof Former & string]: Former[Name] extends Field<infer _, ReadonlyCollection<infer Value, infer K>> ? {
+      /** The collection of the former version. */
+      readonly from: Name;
+      /** The new value; `undefined`: the entry goes. It must not depend on anything else. */
+      readonly value: (value: Value, key: K, context: MigrationTime) => WrittenTo<New> | undefined;
+    }
+    : never;
+}[keyof Former & string];
+
+/** What is written to a collection. */
+export type WrittenTo<New> = New extends { readonly value: StandardSchema<infer Written, infer _> } ? Written : never;
 
 /** What a migration may depend on besides the state. */
 export interface MigrationTime {

@@ -6,7 +6,13 @@
  * @module
  */
 import type { Genesis } from "../../core/config.ts";
-import { MachineVersions, type Migrate, migratedOneByOne, type StateMachines } from "../../core/epochs/versions.ts";
+import {
+  MachineVersions,
+  type Migrate,
+  migratedOneByOne,
+  type StateMachines,
+  type StreamedMigration,
+} from "../../core/epochs/versions.ts";
 import type { Digest, SequenceNumber } from "../../core/messages/ids.ts";
 import type { StateMachine } from "../../core/state_machine.ts";
 import { readPage, type Root, StateTree } from "../../core/tree/state_tree.ts";
@@ -83,7 +89,7 @@ type Blobs = ReadonlyMap<Digest, Uint8Array>;
 
 /** What is run. */
 interface How {
-  readonly migrate: Migrate;
+  readonly migrate: Migrate | StreamedMigration;
   readonly versions: MachineVersions;
   readonly to: string;
 }
@@ -189,8 +195,10 @@ function chunksIn(tree: StateTree): readonly (readonly [id: string, digest: Dige
 
 /** @throws what the machine throws if it can't restore these chunks. */
 function checkState(machine: StateMachine, chunks: Chunks): void {
-  if (machine.lazyLoading?.check) machine.lazyLoading.check(chunks);
-  else machine.restore(chunks);
+  const checker = machine.lazyLoading?.checker?.();
+  if (!checker) return machine.restore(chunks);
+  for (const [id, chunk] of chunks) checker.next(id, chunk);
+  checker.end();
 }
 
 /**

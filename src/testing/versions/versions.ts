@@ -3,8 +3,11 @@
  * no client uses says which versions there were. So a state that was migrated twice, or not at all, is seen.
  * @module
  */
-import type { MachineVersion, Migrate } from "../../core/epochs/versions.ts";
+import type { MachineVersion, Migrate, StreamedMigration } from "../../core/epochs/versions.ts";
 import type { StateMachine } from "../../core/state_machine.ts";
+import type { LeafContent } from "../../core/tree/leaf.ts";
+import { LeafWriter } from "../../core/tree/leaf_writer.ts";
+import { decodeChunk, encodeChunk } from "../../machines/_chunk.ts";
 import { encodeOperation, KeyValue } from "../../machines/mod.ts";
 import { fromUtf8, utf8 } from "../../wire/mod.ts";
 import { loadedWhole } from "../machine/loaded_whole.ts";
@@ -37,11 +40,15 @@ class Simulated extends KeyValue {
   override readonly version: string;
   /** Whether it needs its whole state in memory, so that each start gives it all of that. Every other version does. */
   readonly isWhole: boolean;
+  /** The size of its chunks, if the migration to it streams; `null` if that has the whole state in memory. */
+  readonly streams: number | null;
 
   constructor(version: string, number: number) {
-    super({ chunkSize: SIZES[number % SIZES.length]! });
+    const chunkSize = SIZES[number % SIZES.length]!;
+    super({ chunkSize });
     this.version = version;
     this.isWhole = number % 2 === 1;
+    this.streams = number % 4 === 2 || number % 4 === 3 ? chunkSize : null;
   }
 
   /** Takes no state of another version. One that was loaded says which versions it has been through. */
@@ -84,7 +91,11 @@ export function keyValueVersions(first: () => KeyValue): SimulatedVersions {
   };
 }
 
-function migration(createFormer: () => KeyValue, create: () => KeyValue): Migrate {
+function migration(createFormer: () => KeyValue, create: () => KeyValue): Migrate | StreamedMigration {
+  const example = create();
+  if (example instanceof Simulated && example.streams !== null) {
+    return streamed(createFormer().version, example.version, example.streams);
+  }
   return (chunks) => {
     const [former, next] = [createFormer(), create()];
     const { version: from } = former;
@@ -100,6 +111,39 @@ function migration(createFormer: () => KeyValue, create: () => KeyValue): Migrat
     }
     return next.takeChanges();
   };
+}
+
+/** The same with a few chunks in memory at once. One that fails has given some of the new state by then. */
+function streamed(from: string, to: string, chunkSize: number): StreamedMigration {
+  const outcome = outcomeOf(to);
+  return {
+    *stream(ids) {
+      const writer = new LeafWriter(chunkSize);
+      let isTold = false;
+      function* told(trail: string): Generator<readonly [string, Uint8Array]> {
+        if (isTold) return;
+        isTold = true;
+        if (trail.split(" > ").at(-1) !== from) throw new Error(`a state of ${trail} is taken for one of ${from}`);
+        yield* chunksOf(writer.add(TRAIL, `${trail} > ${to}`));
+      }
+      for (const id of ids) {
+        const { entries } = decodeChunk(id, (yield id)!);
+        for (let i = 0; i < entries.length; i += 2) {
+          const [key, value] = [entries[i]!, entries[i + 1]!];
+          if (key >= TRAIL) yield* told(key === TRAIL ? value : from);
+          if (key !== TRAIL) yield* chunksOf(writer.add(key, value));
+        }
+      }
+      yield* told(from);
+      if (outcome === "throws") throw new Error("this migration fails");
+      yield* chunksOf(writer.end());
+      if (outcome === "gives nonsense") yield ["\uffff", utf8("no chunk")];
+    },
+  };
+}
+
+function* chunksOf(leaves: readonly LeafContent[]): Generator<readonly [string, Uint8Array]> {
+  for (const leaf of leaves) yield [leaf.id, encodeChunk(leaf)];
 }
 
 /** All keys and values of a state. */

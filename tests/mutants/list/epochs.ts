@@ -179,13 +179,13 @@ export const EPOCHS: readonly Mutant[] = [
   {
     name: "migrated-state-not-tried",
     why: "a state that the next version does not take back stops every replica at its next start",
-    edits: [migration("    step.env.createMachine!(version).restore(next);\n", "")],
+    edits: [migration("checker: checkerOf(env.createMachine!(version)) };", "checker: { next() {}, end() {} } };")],
     breaks: ["epochs", "no-halt"],
   },
   {
     name: "who-lacks-the-version-signs",
     why: "a state of the former version is no state of the closing checkpoint",
-    edits: [migration("if (!migrate) return lack(step, pending.stateMachine);", "if (!migrate) return true;")],
+    edits: [migration("if (!migration) return lack(step, version);", 'if (!migration) return "done";')],
     breaks: ["reload", "integrity", "epochs", "no-halt", "liveness"],
   },
   {

@@ -6,7 +6,7 @@ import type { Draft } from "./draft.ts";
 
 /** The operation or query that is being run. */
 export interface Running {
-  readonly draft: Draft;
+  readonly draft: Pick<Draft, "get" | "set" | "forward" | "backward">;
   readonly time: number;
   readonly mayWrite: boolean;
 }
