@@ -20,6 +20,8 @@ const trust = inFile("src/snapshot/trust.ts");
 const verify = inFile("src/snapshot/verify.ts");
 const restore = inFile("src/snapshot/restore.ts");
 const migration = inFile("src/snapshot/migration/migrate.ts");
+const nextEpoch = inFile("src/wire/epochs/epoch.ts");
+const configures = inFile("src/wire/epochs/operation.ts");
 const members = inFile("src/core/epochs/migration.ts");
 const steps = inFile("src/core/epochs/migrate.ts");
 const writer = inFile("src/core/tree/leaf_writer.ts");
@@ -46,6 +48,8 @@ const EPOCHS = ["tests/snapshot/epochs_test.ts"];
 const TIME = ["tests/core/agreed_time_test.ts"];
 const HELD_BACK = ["tests/core/held_back_votes_test.ts", "tests/paper/view_changes_test.ts"];
 const ORIGIN = ["tests/snapshot/origin_test.ts"];
+
+const CONFIGURE = ["tests/wire/configure_fuzz_test.ts"];
 
 /** All of them. */
 export const PROOFS: readonly ProofMutant[] = [
@@ -187,6 +191,34 @@ export const PROOFS: readonly ProofMutant[] = [
       ),
     ],
     tests: ["tests/snapshot/migrate_test.ts"],
+  },
+  {
+    name: "fewer-than-a-quorum-configure",
+    why: "two configurations could both be approved, with no correct member in common",
+    edits: [
+      nextEpoch("if (checks.length >= needed) return checks;", "if (checks.length >= needed - 1) return checks;"),
+    ],
+    tests: CONFIGURE,
+  },
+  {
+    name: "one-member-approves-twice",
+    why: "fewer members than a quorum change the cluster",
+    edits: [nextEpoch("if (seen.has(member)) throw new", "if (seen.has(-1)) throw new")],
+    tests: CONFIGURE,
+  },
+  {
+    name: "configuration-of-any-chain",
+    why: "what was approved as the continuation of another configuration takes effect",
+    edits: [nextEpoch('  same("wrong-previous", "previous", epoch.context, next.previous);\n', "")],
+    tests: CONFIGURE,
+  },
+  {
+    name: "configuration-that-throws",
+    why: "bytes that no configuration has stop every replica that executes them",
+    edits: [
+      configures("malformedUnless(() => decodeConfiguration(configuration))", "decodeConfiguration(configuration)"),
+    ],
+    tests: CONFIGURE,
   },
   {
     name: "failed-migration-leaves-its-chunks",
