@@ -26,7 +26,6 @@ function answeringLate(store: Store, random: Random): Store {
 Deno.test("two instances on one store follow each other over epochs, however old the news of the store is", async () => {
   for (let seed = 1; seed <= 3; seed++) {
     const random = new Random(seed);
-    let stale = 0;
     const wrap = (_name: string, store: Store) => answeringLate(store, random);
     const [first, second] = [new Members(), new Members()];
     first.wrap = second.wrap = wrap;
