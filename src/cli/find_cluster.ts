@@ -94,11 +94,21 @@ export async function readCluster(source: string): Promise<FoundCluster> {
     return { source: path, cluster: checked(await readFile(path, "utf8")) };
   } catch (error) {
     const named = source.length > MOST_NAMED ? `${source.slice(0, MOST_NAMED)}…` : source || '""';
-    throw new CliError(`${named}: ${fetchReason(error)}`, EXIT.usage, {
+    // A server that does not answer may do so later.
+    const exitCode = hasNoAnswer(error) ? EXIT.unreachable : EXIT.usage;
+    throw new CliError(`${named}: ${fetchReason(error)}`, exitCode, {
       looked: /^https?:/.test(source) ? undefined : `looked in ${process.cwd()}`,
-      next: "pbft init makes a cluster file, pbft dev a cluster on this machine",
+      next: nextTo(source),
     });
   }
+}
+
+/** What to do without the file: a cluster that was started with `--memory` has it in a folder below. */
+function nextTo(source: string): string {
+  const inMemory = source.endsWith("/cluster.json") ? pathsIn(source.slice(0, -"/cluster.json".length))[1]! : null;
+  return inMemory !== null && exists(inMemory)
+    ? `the cluster that was started with --memory is in ${inMemory}`
+    : "pbft init makes a cluster file, pbft dev a cluster on this machine";
 }
 
 /** The cluster file of a folder. */
@@ -119,10 +129,23 @@ function checked(text: string): ClusterFile {
   );
 }
 
+/** Whether a server gave no answer, or one that tells of its own trouble. */
+function hasNoAnswer(error: unknown): boolean {
+  return causeOf(error) !== undefined || error instanceof DOMException || error instanceof ServerError;
+}
+
+/** `fetch` throws a TypeError with a cause where there is no connection. */
+function causeOf(error: unknown): Error | undefined {
+  return error instanceof TypeError && error.cause instanceof Error ? error.cause : undefined;
+}
+
+/** An answer such as 503. */
+class ServerError extends Error {}
+
 /** Why there is no connection is in the cause of what `fetch` throws. */
 function fetchReason(error: unknown): string {
-  const cause = error instanceof TypeError ? error.cause : undefined;
-  if (!(cause instanceof Error)) return reasonOf(error);
+  const cause = causeOf(error);
+  if (cause === undefined) return reasonOf(error);
   const told = cause.message === ""
     ? codeOf(cause)
     : reasonOf(cause).replace(/^error sending request for url \(.*?\): /, "");
@@ -133,5 +156,5 @@ async function download(url: string): Promise<string> {
   const response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) });
   const text = new TextDecoder().decode(await boundedBytes(response, MAX_FILE_BYTES));
   if (response.ok) return text;
-  throw new Error(`expected a cluster file, got status ${response.status}`);
+  throw new (response.status >= 500 ? ServerError : Error)(`expected a cluster file, got status ${response.status}`);
 }

@@ -18,8 +18,8 @@ export interface KeyFile {
 /** Longer files are not read: a key has 64 characters. */
 const MAX_KEY_FILE_BYTES = 1_024;
 
-/** Reads a key file. @throws {CliError} with that exit code, which names the file. The error never contains the content. */
-export function readKey(path: string, exitCode: number = EXIT.no): KeyFile {
+/** Reads a key file. @throws {CliError} that names the file. The error never contains the content. */
+export function readKey(path: string): KeyFile {
   let text: string;
   let mode: number | null;
   try {
@@ -29,11 +29,11 @@ export function readKey(path: string, exitCode: number = EXIT.no): KeyFile {
     text = readFileSync(path, "utf8").replace(/^\ufeff/, "").trim();
     mode = process.platform === "win32" ? null : entry.mode;
   } catch (error) {
-    throw new CliError(`${path}: ${reasonOf(error)}`, exitCode, NEXT);
+    throw new CliError(`${path}: ${reasonOf(error)}`, EXIT.usage, NEXT);
   }
   if (!/^[0-9a-f]{64}$/.test(text)) {
     const got = `${text.length} characters`;
-    throw new CliError(`${path}: expected a private key of 64 lower-case hex digits, got ${got}`, exitCode, NEXT);
+    throw new CliError(`${path}: expected a private key of 64 lower-case hex digits, got ${got}`, EXIT.usage, NEXT);
   }
   return { privateKey: text, ...warningOf(path, mode) };
 }

@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { eventually, isAlive } from "../e2e/_cluster_process.ts";
 import { inFolder } from "../tools/folder.ts";
-import { Dev, pbft, type Ran } from "./_dev.ts";
+import { Command, Dev, PBFT, pbft, type Ran } from "./_dev.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 
@@ -93,6 +93,12 @@ withDev("pbft dev runs a cluster, and the verbs use it", [], async (dev, t) => {
       assertMatch(ran.err, err);
     });
   }
+  await t.step("watch says where the cluster is if it is asked to begin later", async () => {
+    const watching = new Command(PBFT, ["watch", "--from", "1000000", "--cluster", `${cwd}/.pbft`]);
+    await watching.err.find(/^number 1000000 is not reached yet: the next one is \d+$/);
+    watching.kill("SIGINT");
+    assertEquals(await watching.ended(), 0);
+  });
   await t.step("--json", async () => {
     const { result, sequence, signedBy, ms } = JSON.parse((await run("set", "a", "b", "--json")).out);
     assertEquals([result, signedBy.length, Number.isInteger(sequence), ms >= 0], ["OK", 2, true, true]);
@@ -202,10 +208,18 @@ withDev("pbft dev runs a machine of one's own, and takes up its changes", ["lock
     assertEquals(other.code, 2);
     assertMatch(other.err, /^error: --machine: others\/locks\.ts is locks\/2, and the cluster runs locks\/1/);
   });
+  await t.step("a verb of the key-value machine names the way to this one", async () => {
+    for (const args of [["set", "a", "b"], ["get", "a"], ["keys"]]) {
+      const { code, err } = await pbft(args, { cwd: dev.folder });
+      assertEquals(code, 1, err);
+      assertMatch(err, /^error: rejected: malformed .*\n.* {2}next: this cluster runs locks\/1, not the key-value/s);
+    }
+  });
   await t.step("a change that does not compile is refused, and the replicas go on", async () => {
     await change(LOCKS.replace("return lease;", "return leas;"));
     await dev.err.find(/locks\.ts changed: type check failed/);
     await dev.err.find(/Cannot find name 'leas'/);
+    await dev.err.find(/The replicas still run the version before/);
     assertEquals((await run("ask", "held")).out, `["printer"]`);
   });
   await t.step("another version needs a new cluster", async () => {

@@ -55,7 +55,7 @@ inFolder("what is no key is an error that names the file, and does not say what 
 
 inFolder("what is no key is wrong use of a verb for clients, and the next step is named", (folder) => {
   for (const path of [`${folder}/none`, folder]) {
-    const { exitCode, lines } = assertThrows(() => readKey(path, 2), CliError);
+    const { exitCode, lines } = assertThrows(() => readKey(path), CliError);
     assertEquals([exitCode, lines.next], [2, "name a key file that pbft keygen, init or dev has made"]);
   }
 });

@@ -118,6 +118,10 @@ Deno.test("completion in bash offers verbs, flags, values and files", async () =
   assertEquals(await complete("pbft", "get", "--color", "al"), "always");
   assertEquals(await complete("pbft", "dev", "deno.js"), "deno.json");
   for (const { name, isHidden } of VERBS) assertEquals(script.includes(` ${name}) COMPREPLY`), !isHidden, name);
+  const zsh = (await printed("completion", "zsh")).text;
+  // A colon is a colon, and what may be repeated is offered again.
+  assertMatch(zsh, /'--color\[colors: auto/);
+  assertMatch(zsh, /'\*--add\[/);
   for (const shell of ["zsh", "fish"]) {
     assertMatch((await printed("completion", shell)).text, /pbft[^]*--?timeout|-l timeout/);
   }
@@ -146,11 +150,15 @@ for (const [shell, ...check] of [["bash", "-n"], ["zsh", "-n"], ["fish", "-n"]] 
         const { success, stderr } = await new Deno.Command(shell, { args: [...check, `${folder}/script`] }).output();
         assert(success, new TextDecoder().decode(stderr));
         if (shell !== "fish") return;
-        const asked = ["pbft ge", "pbft members pro", "pbft get --ti"].map((line) => `complete -C '${line}'`);
+        const lines = ["pbft ge", "pbft members pro", "pbft get --ti", "pbft help ge", "pbft serve --start rec"];
+        // The last two: files are offered where a file is wanted only.
+        await Deno.writeTextFile(`${folder}/a_file`, "");
+        lines.push("pbft watch --limit a_f", "pbft get --key a_f");
+        const asked = lines.map((line) => `complete -C '${line}'`);
         const args = ["--no-config", "-c", `source ${folder}/script; ${asked.join("; ")}`];
-        const { stdout } = await new Deno.Command(shell, { args, env: { HOME: folder } }).output();
+        const { stdout } = await new Deno.Command(shell, { args, cwd: folder, env: { HOME: folder } }).output();
         const words = new TextDecoder().decode(stdout).trim().split("\n").map((line) => line.split("\t")[0]);
-        assertEquals(words, ["get", "propose", "--timeout"]);
+        assertEquals(words, ["get", "propose", "--timeout", "get", "recover", "a_file"]);
       }),
   });
 }

@@ -41,6 +41,11 @@ export const workload = {
 const DENO = [Deno.execPath(), "run", "-A", "--quiet", PBFT];
 const SEED_THAT_BREAKS = ["--seed", "1", "--profile", "crashes", "--replicas", "4", "--runs", "2"];
 
+Deno.test("simulate that would run nothing is wrong use", async () => {
+  const { code, out, err } = await pbft(["simulate", "--runs", "0"]);
+  assertEquals([code, out, err], [2, "", "error: --runs: expected at least 1, got 0 (see --help)"]);
+});
+
 Deno.test("simulate prints one line if nothing is broken, and with --coverage what was exercised", async () => {
   const { code, out, err } = await pbft(["simulate", "--seed", "7", "--runs", "1", "--replicas", "4"]);
   assertEquals([code, err], [0, ""]);

@@ -1,6 +1,6 @@
 /** What the verbs make of the words of a state machine. */
 import { assertEquals } from "@std/assert";
-import { keyText } from "../../src/cli/calls/key_text.ts";
+import { keyText, watchedKey } from "../../src/cli/calls/key_text.ts";
 import { rejectionText } from "../../src/cli/calls/operation_text.ts";
 import { collection, counter, defineMachine, unchecked } from "../../src/machines/typed/mod.ts";
 
@@ -26,7 +26,11 @@ Deno.test("a watch names the keys of a typed machine as its author does, and lea
   });
   const keys: (string | null)[] = [];
   const made = machine();
-  made.observeChanges!(({ key }) => void keys.push(keyText(key, "bank/1")));
+  const raws: string[] = [];
+  made.observeChanges!(({ key }) => {
+    raws.push(key);
+    keys.push(keyText(key, "bank/1"));
+  });
   const context = { client: "ada", timestamp: 1, sequence: 1 } as Parameters<typeof made.execute>[1];
   made.execute(machine.encode("all"), context);
   assertEquals(keys.filter((key) => key !== null).sort(), [
@@ -36,6 +40,17 @@ Deno.test("a watch names the keys of a typed machine as its author does, and lea
     "next",
   ]);
   assertEquals(keys.filter((key) => key === null).length, 2);
+  // What is shown can be typed.
+  for (const raw of raws) {
+    const shown = keyText(raw, "bank/1");
+    if (shown === null) continue;
+    const { watched, isShown = () => true } = watchedKey(shown, "bank/1");
+    assertEquals("key" in watched ? watched.key === raw : raw.startsWith(watched.prefix) && isShown(raw), true, shown);
+  }
+  const { isShown } = watchedKey("next", "bank/1");
+  assertEquals(["next", "next!", "next!sa", "nextOne!sa", "nex"].map(isShown!), [true, true, true, false, false]);
+  assertEquals(watchedKey("accounts[ada]", "bank/1"), watchedKey('accounts["ada"]', "bank/1"));
+  assertEquals(watchedKey('a["b"]', "key-value/1"), { watched: { key: 'a["b"]' } });
   for (const key of ["user/1", "user!x", "#1"]) {
     assertEquals(keyText(key, "key-value/1"), key);
     if (key !== "#1") assertEquals(keyText(key, "by-hand/1"), key);

@@ -2,7 +2,7 @@
  * The keys of a state as people know them.
  * @module
  */
-import { decodeKey, encodeKey } from "../../machines/typed/state/key.ts";
+import { decodeKey, encodeKey, type Key } from "../../machines/typed/state/key.ts";
 
 /**
  * A key that a watch names: of the key-value machine as it is, of a typed machine the collection and the key, as `accounts["ada"]`. `null`: it
@@ -19,4 +19,32 @@ export function keyText(key: string, machine: string): string | null {
     if (encodeKey(decoded) === rest) return `${name}[${JSON.stringify(decoded)}]`;
   } catch { /* It is of a machine that was written by hand. */ }
   return key;
+}
+
+/** What to watch for a key that was typed, and which of the keys that come were meant. */
+export interface WatchedText {
+  readonly watched: { readonly key: string } | { readonly prefix: string };
+  readonly isShown?: (key: string) => boolean;
+}
+
+/**
+ * The inverse of {@linkcode keyText}. The name of a collection stands for all its keys. Machines written by hand may have keys that look alike, so
+ * a key that is exactly what was typed is shown, too.
+ */
+export function watchedKey(text: string, machine: string): WatchedText {
+  if (machine.startsWith("key-value/")) return { watched: { key: text } };
+  if (/^[a-z][A-Za-z0-9]*$/.test(text)) {
+    return { watched: { prefix: text }, isShown: (key) => key === text || key.startsWith(`${text}!`) };
+  }
+  const [, name, inner = ""] = /^([a-z][A-Za-z0-9]*)\[(.*)\]$/s.exec(text) ?? [];
+  return { watched: { key: name === undefined ? text : `${name}!${encodeKey(keyOf(inner))}` } };
+}
+
+/** A key in brackets. A shell may have taken the quotes away: `accounts[ada]`. */
+function keyOf(inner: string): Key {
+  try {
+    return JSON.parse(inner);
+  } catch {
+    return inner;
+  }
 }

@@ -2,12 +2,12 @@
  * Sends one operation or query, and prints its result.
  * @module
  */
-import { EXIT } from "../cli_error.ts";
+import { CliError, EXIT } from "../cli_error.ts";
 import type { CLIENT_FLAGS } from "../parser/flags.ts";
 import type { Values } from "../parser/verb.ts";
 import type { Terminal } from "../terminal.ts";
-import type { Operation } from "../../client/mod.ts";
-import { patiently, type Session, signersOf, withClient } from "./session.ts";
+import { type Operation, OperationRejectedError, QueryRejectedError } from "../../client/mod.ts";
+import { explained, patiently, type Session, signersOf, withClient } from "./session.ts";
 
 /** What a verb makes of a result. */
 export interface Shown {
@@ -33,7 +33,8 @@ export interface Exchange {
 export async function execute({ values, terminal, operation, show = showResult }: Exchange): Promise<number> {
   return await withClient(values, terminal, async (session) => {
     const began = performance.now();
-    const outcome = await patiently(session.client.submit(made(operation, session)), { ...session, terminal });
+    const answer = patiently(session.client.submit(made(operation, session)), { ...session, terminal });
+    const outcome = await answer.catch((error) => rethrown(error, operation, session));
     const ms = Math.round(performance.now() - began);
     const result = resultOf(outcome.value);
     const { lines, note, isNo } = show(result);
@@ -52,7 +53,8 @@ export async function execute({ values, terminal, operation, show = showResult }
 export async function ask({ values, terminal, operation, show = showResult }: Exchange): Promise<number> {
   return await withClient(values, terminal, async (session) => {
     const began = performance.now();
-    const result = await query(session, made(operation, session), terminal);
+    const answer = query(session, made(operation, session), terminal);
+    const result = await answer.catch((error) => rethrown(error, operation, session));
     const { lines, note, isNo } = show(result);
     if (terminal.isJson) terminal.print(JSON.stringify({ result, ms: Math.round(performance.now() - began) }));
     else {
@@ -65,6 +67,18 @@ export async function ask({ values, terminal, operation, show = showResult }: Ex
 
 function made(operation: Exchange["operation"], { kept }: Session): Operation {
   return typeof operation === "function" ? operation(kept.present.genesis.stateMachine) : operation;
+}
+
+/** Throws an error again. An operation of the key-value machine that another machine rejects gets a next step. */
+export async function rethrown(error: unknown, operation: Exchange["operation"], session: Session): Promise<never> {
+  const { stateMachine } = session.kept.present.genesis;
+  const isRejected = error instanceof OperationRejectedError || error instanceof QueryRejectedError;
+  const isOfKeyValue = typeof operation !== "function";
+  if (!isRejected || !isOfKeyValue || stateMachine.startsWith("key-value/")) throw error;
+  const told = await explained(error, session);
+  if (!(told instanceof CliError)) throw told;
+  const next = `this cluster runs ${stateMachine}, not the key-value machine: pbft call OP JSON, pbft ask QUERY JSON`;
+  throw new CliError(told.message, told.exitCode, { ...told.lines, next });
 }
 
 /** The result of a query. */

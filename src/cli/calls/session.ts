@@ -48,7 +48,7 @@ export async function withClient<T>(
 ): Promise<T> {
   const timeoutMs = durationMs("--timeout", values.timeout ?? DEFAULT_TIMEOUT);
   const found = known?.found ?? await findCluster(values.cluster);
-  const key = values.key === undefined ? undefined : readKey(values.key, EXIT.usage);
+  const key = values.key === undefined ? undefined : readKey(values.key);
   if (key?.warning) terminal.say(`warning: ${key.warning}`);
   const kept = known?.kept ?? await KeptChain.open(found, values.chain);
   let learning = Promise.resolve();

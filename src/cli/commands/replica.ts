@@ -4,7 +4,7 @@
  */
 import process from "node:process";
 import type { Store } from "../../node/ports.ts";
-import { parseStart, type Start } from "../../node/storage/start.ts";
+import { type Start, STARTS } from "../../node/storage/start.ts";
 import { Log, type LogFormat, type ServedReplica, type ServeOptions, systemTimer } from "../../runtime/process.ts";
 import { folderStorage } from "../../snapshot/storage/folder.ts";
 import { guardMachine } from "../../testing/machine/forbidden.ts";
@@ -76,6 +76,7 @@ const FLAGS = {
   "memory": { help: "keep the state in memory, instead of --state" },
   "start": {
     value: "WHAT",
+    choices: STARTS,
     help: "the state at this start: new (this replica has never run; the file is created), resume (the state of its " +
       "last run; default), recover (it is lost, damaged or an old copy: the replica follows the others, and votes only " +
       "on numbers that it cannot have voted on before). With --memory: new at the first start, recover at each later one",
@@ -127,9 +128,7 @@ async function serveReplica({ values }: Call<typeof FLAGS>): Promise<number> {
   if (values.host !== undefined) required(values.host, "host");
   const snapshots = scheduleOf(values);
   const share = values.telemetry === undefined ? null : telemetryShare(values.telemetry);
-  const { cluster } = await readCluster(required(values.cluster, "cluster")).catch((error) => {
-    throw error instanceof CliError ? new CliError(error.message, EXIT.no, error.lines) : error;
-  });
+  const { cluster } = await readCluster(required(values.cluster, "cluster"));
   const { privateKey, warning } = readKey(required(values.key, "key"));
   const store = storeOf(values, privateKey);
   const members = cluster.genesis.replicas.map((member) => member.name);
@@ -198,7 +197,7 @@ function chainOf(
   if (
     join !== undefined || names.includes(name!) || genesis.replicas.some((member) => member.publicKey === publicKey)
   ) return undefined;
-  throw new CliError(`--name: expected one of ${names.join(", ")}, got ${name}`, EXIT.no, {
+  throw new CliError(`--name: expected one of ${names.join(", ")}, got ${name}`, EXIT.usage, {
     next:
       "a member of a later epoch is started with a running member to ask for the chain of epochs: --join URL; or with the " +
       "chain: pbft members chain FILE, and --chain FILE here",
@@ -217,7 +216,9 @@ async function serveMember(name: string, cluster: ClusterFile, options: MemberOp
     if (codeOf(error) === "EADDRINUSE" || (error as Error).name === "AddrInUse") {
       throw new CliError(`${name}: ${options.port ?? cluster.urls[name]}: the port is taken`);
     }
-    throw new CliError(`${name}: ${reasonOf(error)}`);
+    // What an option, a key or the cluster file says is wrong, and stays wrong: a supervisor that restarts replicas gives up at this code.
+    const isWrong = error instanceof TypeError && error.cause === undefined; // with a cause: there is no connection
+    throw new CliError(`${name}: ${reasonOf(error)}`, isWrong ? EXIT.usage : EXIT.no);
   }
 }
 
@@ -236,11 +237,7 @@ function startOption(values: ServeValues): Start | undefined {
   if (lost && values.start !== lost) {
     throw new CliError(`--start ${values.start} and --lost-disk contradict each other (see --help)`, EXIT.usage);
   }
-  try {
-    return parseStart(values.start, "--start");
-  } catch (error) {
-    throw new CliError(`${reasonOf(error)} (see --help)`, EXIT.usage);
-  }
+  return values.start as Start;
 }
 
 /** The live page of one replica. It is loaded only if it is wanted. */

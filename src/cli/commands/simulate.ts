@@ -231,10 +231,12 @@ function optionsFrom(values: Call<typeof FLAGS>["values"], path: string | undefi
   const kinds = values.kinds === "none" ? [] : values.kinds?.split(",");
   const unknown = kinds?.find((kind) => !KINDS.includes(kind as Kind));
   if (unknown !== undefined) throw usage(`--kinds: expected none or some of ${KINDS.join(", ")}, got ${unknown}`);
+  const runs = natural("runs", values.runs);
+  if (runs === 0) throw usage("--runs: expected at least 1, got 0");
   const minutes = values.minutes === undefined ? Infinity : positive("--minutes", values.minutes);
   return {
     seed: natural("seed", values.seed) ?? crypto.getRandomValues(new Uint32Array(1))[0]!,
-    runs: natural("runs", values.runs) ?? (values.trace ? 1 : values.minutes ? Infinity : 100),
+    runs: runs ?? (values.trace ? 1 : values.minutes ? Infinity : 100),
     jobs: Math.max(1, natural("jobs", values.jobs) ?? 1),
     minutes,
     trace: values.trace ?? false,

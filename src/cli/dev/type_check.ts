@@ -20,7 +20,8 @@ export async function checkTypes(path: string): Promise<Checked> {
   if (checker === null) return null;
   const [program, ...args] = checker;
   const { code, out, err } = await runProgram(program!, args, { NO_COLOR: "1" });
-  const text = (out + err).replace(/\n*error: Type checking failed[^]*$/, "").trim();
+  const text = (out + err).replace(/\n*error: Type checking failed[^]*$/, "").replace(/\n+Stack backtrace:[^]*$/, "")
+    .trim();
   return { isRight: code === 0, text };
 }
 

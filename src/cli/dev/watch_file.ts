@@ -8,17 +8,18 @@ import { basename, dirname, join, resolve } from "node:path";
 /** Editors write a file in several steps: what follows within this time is one change, ms. */
 const QUIET_MS = 150;
 const SOURCE = /\.(?:[cm]?[jt]s|json)$/;
+/** What package managers write beside the sources. What they install shows in package.json. */
+const NO_SOURCE = new Set(["package-lock.json", "npm-shrinkwrap.json"]);
 
 /** Calls `onChange` with the name of a source file in the folder of `path` whose content has changed. Stops when `signal` aborts. */
 export function watchSources(path: string, signal: AbortSignal, onChange: (name: string) => void): void {
   const folder = dirname(resolve(path));
   const contents = new Map(
-    readdirSync(folder).filter((name) => SOURCE.test(name)).map((name) => [name, contentOf(join(folder, name))]),
+    sourcesIn(folder).map((name) => [name, contentOf(join(folder, name))]),
   );
   let id: ReturnType<typeof setTimeout> | undefined;
   const look = () => {
-    const names = readdirSync(folder).filter((name) => SOURCE.test(name));
-    const changed = names.filter((name) => {
+    const changed = sourcesIn(folder).filter((name) => {
       const content = contentOf(join(folder, name));
       // A file that is empty for a moment is being written.
       if (content === contents.get(name) || content === "") return false;
@@ -38,6 +39,10 @@ export function watchSources(path: string, signal: AbortSignal, onChange: (name:
     clearTimeout(id);
     watcher.close();
   }, { once: true });
+}
+
+function sourcesIn(folder: string): readonly string[] {
+  return readdirSync(folder).filter((name) => SOURCE.test(name) && !NO_SOURCE.has(name));
 }
 
 function contentOf(path: string): string {

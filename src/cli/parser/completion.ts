@@ -73,10 +73,11 @@ function bashChoices(name: string, flags: string, choices: readonly string[], ta
 function zsh(verbs: readonly Completed[]): string {
   const list = verbs.map(({ name, summary }) => `    ${quote(`${name}:${summary}`)}`).join("\n");
   const cases = verbs.map((verb) => {
-    const specs = flagsOf(verb).map(([name, { help, value, choices, isFile }]) => {
-      const text = help.replace(/[[\]:\\]/g, " ");
+    const specs = flagsOf(verb).map(([name, { help, value, choices, isFile, isList }]) => {
+      const text = help.replace(/[[\]\\]/g, "\\$&");
       const action = choices ? `(${choices.join(" ")})` : isFile ? "_files" : "";
-      return quote(`--${name}[${text}]${value ? `:${value}:${action}` : ""}`);
+      // With the star it is offered again after it was given.
+      return quote(`${isList ? "*" : ""}--${name}[${text}]${value ? `:${value}:${action}` : ""}`);
     });
     const first = verb.choices ? [quote(`1:argument:(${verb.choices.join(" ")})`)] : [];
     return `    ${verb.name}) _arguments ${
@@ -88,7 +89,7 @@ _pbft() {
   local -a verbs=(
 ${list}
   )
-  if (( CURRENT == 2 )); then _describe verb verbs; return; fi
+  if (( CURRENT == 2 )) || [[ $words[2] == help ]]; then _describe verb verbs; return; fi
   local verb=$words[2]
   shift words; (( CURRENT-- ))
   case $verb in
@@ -99,18 +100,21 @@ if [ "$funcstack[1]" = _pbft ]; then _pbft; else compdef _pbft pbft; fi`;
 }
 
 function fish(verbs: readonly Completed[]): string {
+  const names = verbs.map(({ name }) => name).join(" ");
   const lines = verbs.flatMap((verb) => [
     `complete -c pbft -n __fish_use_subcommand -f -a ${verb.name} -d ${quote(verb.summary)}`,
     ...fishArguments(verb),
-    ...flagsOf(verb).map(([name, { help, value, choices, short }]) => {
+    ...flagsOf(verb).map(([name, { help, value, choices, isFile, short }]) => {
       const letter = short ? ` -s ${short}` : "";
-      const values = choices ? ` -x -a ${quote(choices.join(" "))}` : value ? " -r" : "";
+      // -r offers files, -x does not.
+      const values = choices ? ` -x -a ${quote(choices.join(" "))}` : isFile ? " -r" : value ? " -x" : "";
       return `complete -c pbft -n '__fish_seen_subcommand_from ${verb.name}' -l ${name}${letter}${values} -d ${
         quote(help)
       }`;
     }),
   ]);
-  return ["# pbft completion fish", ...lines].join("\n");
+  const help = `complete -c pbft -n '__fish_seen_subcommand_from help' -f -a ${quote(names)}`;
+  return ["# pbft completion fish", ...lines, help].join("\n");
 }
 
 function fishArguments({ name, choices, takesFile }: Completed): readonly string[] {

@@ -6,7 +6,7 @@ import { EXIT } from "../../cli_error.ts";
 import { natural } from "../../numbers.ts";
 import { CLIENT_FLAGS } from "../../parser/flags.ts";
 import { defineVerb } from "../../parser/verb.ts";
-import { query } from "../../calls/operation.ts";
+import { query, rethrown } from "../../calls/operation.ts";
 import { withClient } from "../../calls/session.ts";
 
 interface Page {
@@ -30,11 +30,9 @@ export const verb = defineVerb({
       const all: string[] = [];
       let count = 0;
       for (let after = values.after;;) {
-        const page = await query(
-          session,
-          { op: "keys", prefix, ...(after !== undefined && { after }) },
-          terminal,
-        ) as Page;
+        const operation = { op: "keys", prefix, ...(after !== undefined && { after }) };
+        const answer = query(session, operation, terminal);
+        const page = await answer.catch((error) => rethrown(error, operation, session)) as Page;
         const keys = page.keys.slice(0, limit - count);
         count += keys.length;
         if (terminal.isJson) all.push(...keys);

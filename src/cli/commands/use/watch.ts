@@ -4,7 +4,7 @@
  */
 import type { BatchEvent, ChangeEvent, Client, MissedEvent, Watch } from "../../../client/mod.ts";
 import { deferred } from "../../../node/async/deferred.ts";
-import { keyText } from "../../calls/key_text.ts";
+import { keyText, watchedKey } from "../../calls/key_text.ts";
 import { patiently, type Session, withClient } from "../../calls/session.ts";
 import { countText, membersText, probe } from "../../check/probe.ts";
 import { CliError, EXIT } from "../../cli_error.ts";
@@ -16,6 +16,8 @@ import type { Terminal } from "../../terminal.ts";
 
 type AnyEvent = BatchEvent | ChangeEvent | MissedEvent;
 type Watched = { readonly key: string } | { readonly prefix: string } | { readonly batches: true };
+/** What is asked for, and which of its keys are shown. */
+type Choice = { readonly watched: Watched; readonly isShown?: (key: string) => boolean };
 
 /** The largest number that a replica takes. */
 const MAX_FROM = 999_999_999_999_999;
@@ -34,18 +36,25 @@ export const verb = defineVerb({
     ...CLIENT_FLAGS,
   },
   notes:
-    'It ends with Ctrl-C. Replicas keep the last batches only: a line says which numbers were missed.\nA key of a typed machine is shown as accounts["ada"]; --prefix accounts! has one collection.\nWith --json each line is an event: kind is change (value null: removed), batch or missed; keys\nare as in the state.',
+    'It ends with Ctrl-C, or with --limit. Replicas keep the last batches only: a line says which numbers were missed.\nA key of a typed machine is typed as it is shown, accounts["ada"] in quotes; accounts alone is all of it.\nWith --json each line is an event: kind is change (value null: removed), batch or missed; keys\nare as in the state.',
   run: ({ args: [key], values, terminal }) => {
-    const watched = watchedOf(key, values);
+    const chosen = choiceOf(key, values);
     const from = values.from === undefined ? undefined : natural("--from", values.from, { min: 1, max: MAX_FROM });
     const limit = values.limit === undefined ? Infinity : natural("--limit", values.limit, { min: 1 });
     const timeoutMs = durationMs("--timeout", values.timeout ?? "10s");
     return withClient(values, terminal, async (session) => {
-      const watch = open(session.client, watched, from);
-      if (!await hasBegun(watch, { timeoutMs, session, terminal })) return EXIT.done;
-      let count = 0;
       const { stateMachine } = session.kept.present.genesis;
+      const { watched, isShown = () => true } = chosen(stateMachine);
+      const watch = open(session.client, watched, from);
+      // A watch from a number begins at once, whatever the cluster does. Another one tells where the cluster is.
+      const present = from === undefined ? watch : open(session.client, watched, undefined);
+      const next = await beginOf(present, { timeoutMs, session, terminal });
+      if (next === null) return EXIT.done;
+      if (present !== watch) await present.return();
+      if (from !== undefined && from > next) terminal.say(`number ${from} is not reached yet: the next one is ${next}`);
+      let count = 0;
       for await (const event of watch) {
+        if (event.kind === "change" && !isShown(event.key)) continue;
         const line = terminal.isJson ? json(event, session) : text(event, stateMachine, terminal);
         if (line === null) continue;
         terminal.print(line);
@@ -56,15 +65,16 @@ export const verb = defineVerb({
   },
 });
 
-function watchedOf(
+/** The choice, when the cluster's machine is known. */
+function choiceOf(
   key: string | undefined,
   { prefix, batches }: { readonly prefix?: string; readonly batches?: boolean },
-): Watched {
+): (machine: string) => Choice {
   if ([key, prefix, batches].filter((given) => given !== undefined).length > 1) {
     throw new CliError("expected one of KEY, --prefix and --batches, got several", EXIT.usage);
   }
-  if (batches) return { batches: true };
-  return key !== undefined ? { key } : { prefix: prefix ?? "" };
+  if (key !== undefined) return (machine) => watchedKey(key, machine);
+  return () => ({ watched: batches ? { batches: true } : { prefix: prefix ?? "" } });
 }
 
 function open(client: Client, watched: Watched, from: number | undefined): Watch<AnyEvent> {
@@ -72,21 +82,21 @@ function open(client: Client, watched: Watched, from: number | undefined): Watch
   return "batches" in watched ? client.watch(watched, settings) : client.watch(watched, settings);
 }
 
-/** Waits until a quorum has said where it is. Returns false if the user has stopped it. */
-async function hasBegun(
+/** Waits until a quorum has said where it is: the number at which it begins. Returns `null` if the user has stopped it. */
+async function beginOf(
   watch: Watch<AnyEvent>,
   { timeoutMs, session, terminal }: {
     readonly timeoutMs: number;
     readonly session: Session;
     readonly terminal: Terminal;
   },
-): Promise<boolean> {
+): Promise<number | null> {
   const late = deferred<"late">();
   const id = setTimeout(() => late.resolve("late"), timeoutMs);
-  const begun = watch.begun.then(() => "begun" as const, () => "ended" as const);
+  const begun = watch.begun.catch(() => null);
   const what = await patiently(Promise.race([begun, late.promise]), { ...session, terminal });
   clearTimeout(id);
-  if (what !== "late") return what === "begun";
+  if (what !== "late") return what;
   const seen = await probe(session.kept.present);
   if (seen.answering < seen.needed) {
     throw new CliError(`no answer: ${countText(seen)}`, EXIT.unreachable, {
