@@ -34,7 +34,8 @@ function optionsOf({ feed, simulator, ...settings }: Settings, token: string | n
     if (run.kind !== "lesson") {
       return { id: run.kind, feed: new SimulatedFeed({ link, script: simulator!, version }) };
     }
-    const lesson = LESSONS.find(({ id }) => id === run.lesson) ?? LESSONS[0]!;
+    const lesson = LESSONS.find(({ id }) => id === run.lesson);
+    if (!lesson) throw new LinkError(`there is no lesson ${run.lesson}`);
     const { id, actions, title, untilMs, startMs } = lesson;
     const played = { ...link, run: { kind: "lesson", lesson: id }, actions, atMs: startMs } as const;
     return {

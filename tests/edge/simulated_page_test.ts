@@ -162,6 +162,8 @@ Deno.test({
         await untilText(tab, ".trouble", /The link cannot be read: seed: expected a number/);
         await visit("seed=7&profile=nothing");
         await untilText(tab, ".trouble", /profile: expected default, calm/);
+        await visit("lesson=nothing");
+        await untilText(tab, ".trouble", /there is no lesson nothing/);
         await visit("seed=7&v=0.0.1");
         await untilText(tab, ".trouble", /made by version 0\.0\.1/);
         await visit(`play=4&do=500,request,${encodeURIComponent("SET a <img src=x onerror=alert(1)>")}`);

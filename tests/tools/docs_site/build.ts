@@ -74,6 +74,7 @@ async function writeReference(folder: URL): Promise<void> {
   const args = ["doc", "--html", "--name=@pbft/edge", `--output=${folder.pathname}`, ...Object.values(exports)];
   await Deno.mkdir(folder, { recursive: true });
   await run(Deno.execPath(), args, root);
+  await Deno.writeTextFile(new URL("page.css", folder), await textHere("reference.css"), { append: true });
   const names = Object.keys(exports).filter((name) => name !== ".").map((name) => name.slice(2)).join("|");
   const imports = new RegExp(`(from &quot;)(${names})(&quot;)`, "g");
   for await (const path of folderFiles(folder)) {

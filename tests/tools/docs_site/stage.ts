@@ -103,7 +103,8 @@ function escaped(text: string): string {
 /** The text with the live page after its first paragraph. */
 function withLivePage(text: string): string {
   const [title, introduction, ...rest] = text.split("\n\n");
-  const frame = `<iframe class="live" src="live/index.html" title="The live page" loading="lazy"></iframe>`;
+  const frame =
+    `<iframe class="live" src="live/index.html#lesson=one-request" title="The live page" loading="lazy"></iframe>`;
   return [title, introduction, frame, "[Open it by itself](/live/index.html).", ...rest].join("\n\n");
 }
 
