@@ -1,5 +1,6 @@
 /** The site of `deno task docs`: its pages and their links, without building it. */
 import { assert, assertEquals } from "@std/assert";
+import { LESSONS } from "../page/lessons/lessons.ts";
 import { textOf } from "./tools/files.ts";
 import { anchors, relativeLinks } from "./tools/markdown.ts";
 import { deadLinks } from "./tools/docs_site/links.ts";
@@ -16,6 +17,11 @@ Deno.test("every page is once in the sidebar, also one that is new", () => {
   assertEquals(filesIn(texts), [...texts.keys()].sort());
   const more = new Map([...texts, ["docs/new.md", "# A new page\n"]]);
   assertEquals(sidebarOf(more).at(-1)!.pages.at(-1), ["docs/new.md", "A new page"]);
+});
+
+Deno.test("the live page on the site begins with a lesson that there is", () => {
+  const frames = [...staged.pages.values()].flatMap((text) => [...text.matchAll(/<iframe [^>]*#lesson=([^"]*)"/g)]);
+  assertEquals(frames.map(([, lesson]) => LESSONS.some(({ id }) => id === lesson)), [true]);
 });
 
 Deno.test("every link in a page of the site leads to a page, to a heading in it, or to a file", () => {
@@ -70,13 +76,15 @@ Deno.test("the check of a built site finds links to no page, to no id, and out o
       `<h2 id="there">x</h2><a href="./">up</a><script>const x = '<a href="no.html">';</script><a href="https://x.y/z">`,
     ],
     ["/p.svg", null],
+    ["/live/index.html", `<p>`],
+    ["/seeing.html", `<iframe src="live/index.html#lesson=one-request">`],
   ]);
   assertEquals(deadLinks(site, "/edge/"), []);
   const broken = new Map([
     ...site,
     [
       "/b.html",
-      `<a href="c.html">1</a><a href="a.html#nowhere">2</a><a href="/a.html">3</a><link href="x.css"><a class="n" href="a.html&#x2F;">4</a>`,
+      `<a href="c.html">1</a><a href="a.html#nowhere">2</a><a href="/a.html">3</a><link href="x.css"><a class="n" href="a.html&#x2F;">4</a><a href="live/index.html#no">5</a>`,
     ] as const,
   ]);
   assertEquals(deadLinks(broken, "/edge/"), [
@@ -84,6 +92,7 @@ Deno.test("the check of a built site finds links to no page, to no id, and out o
     "/b.html: a.html#nowhere",
     "/b.html: a.html/",
     "/b.html: c.html",
+    "/b.html: live/index.html#no",
     "/b.html: x.css",
   ]);
 });
