@@ -78,10 +78,17 @@ if (import.meta.main) {
     for (const [name, text] of files) await Deno.writeTextFile(`${values.out}/${name}`, text);
     console.log(`${values.out}: ${[...files.keys()].join(", ")}. Put the cluster file there, as cluster.json`);
   } else {
-    Deno.serve(
-      { hostname: "localhost", port: Number(values.port), onListen: () => {} },
-      handlerOf(files, values.cluster),
-    );
+    try {
+      const server = { hostname: "localhost", port: Number(values.port), onListen: () => {} };
+      Deno.serve(server, handlerOf(files, values.cluster));
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+      // A replica that is to serve the page was told its origin, which names the port.
+      console.error(
+        `port ${values.port} is taken: stop the other page, or take another port here (--port) and in --cors-origins`,
+      );
+      Deno.exit(1);
+    }
     console.log(`open http://localhost:${values.port}`);
   }
 }
