@@ -1,6 +1,7 @@
 /**
  * `deno task test`: runs the tests as two runs of `deno test` at once. One has the files that wait for processes and timers, in more lanes
  * than there are cores. The other one computes, at a lower priority: it has what the first one leaves. The types are checked meanwhile.
+ * A file whose tests pass has one line; what fails is said again at the end.
  *
  *     deno run -A tests/tools/run_tests.ts [options and paths of deno test]
  *
@@ -10,6 +11,8 @@
  */
 import { exists } from "../../src/cli/files.ts";
 import { filesUnder, root } from "./files.ts";
+import { linesOf } from "./lines.ts";
+import { TestOutput } from "./test_output.ts";
 import { planOf, type Together } from "./test_plan.ts";
 
 const TEST = [
@@ -19,17 +22,21 @@ const TEST = [
 const CHECK = ["check", "--quiet", "--lock=tests/deno.lock"];
 /** Lanes a core, for the files that wait. */
 const WAITING_PER_CORE = 2;
+/** The line before the failures, which come last. */
+const FAILURES = "== Failures";
 /** How much others go before: `nice` takes 0 to 19. */
 const NICENESS = 5;
 
 /** A run of Deno. */
 interface Job {
+  /** What it is called if it fails. */
+  readonly what: string;
   readonly args: readonly string[];
   readonly lanes?: number;
   /** It yields to others. */
   readonly isNice?: boolean;
-  /** What it prints comes after what the first job prints. */
-  readonly isHeld?: boolean;
+  /** What it prints is shown as it is. */
+  readonly isPlain?: boolean;
 }
 
 /** Whether one of the arguments is a path. */
@@ -54,66 +61,75 @@ async function writeModule(folder: string, { name, files }: Together): Promise<s
 async function main(given: readonly string[]): Promise<number> {
   const cores = navigator.hardwareConcurrency;
   const lanes = Number(Deno.env.get("DENO_JOBS") ?? WAITING_PER_CORE * cores);
-  if (namesPath(given)) return await runAll([{ args: [...TEST, ...given], lanes }]);
+  if (namesPath(given)) return await runAll([{ what: "the tests", args: [...TEST, ...given], lanes, isPlain: true }]);
   const { waiting, computing } = planOf(filesFor(given, filesUnder("tests", "_test.ts")));
   const folder = await Deno.makeTempDir({ prefix: "pbft-tests-" });
   try {
     const modules = await Promise.all(computing.map((part) => writeModule(folder, part)));
     // Without a file, deno test would run all.
     return await runAll([
-      ...(waiting.length > 0 ? [{ args: [...TEST, ...given, ...waiting], lanes }] : []),
+      ...(waiting.length > 0 ? [{ what: "tests that wait", args: [...TEST, ...given, ...waiting], lanes }] : []),
       ...(modules.length > 0
-        ? [{ args: [...TEST, ...given, ...modules], lanes: cores, isNice: true, isHeld: waiting.length > 0 }]
+        ? [{ what: "tests that compute", args: [...TEST, ...given, ...modules], lanes: cores, isNice: true }]
         : []),
-      { args: CHECK, isNice: true },
+      { what: "types", args: CHECK, isNice: true },
     ]);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
 }
 
-/** Runs all at once. Gives the exit code of one that fails, or 0. */
+/** Runs all at once, and repeats at the end what failed. Gives the exit code of one that fails, or 0. */
 async function runAll(jobs: readonly Job[]): Promise<number> {
   const children = jobs.map(start);
-  // Who stops this process means the tests.
+  // Who stops this process means the tests. deno test says at SIGINT which ones were under way.
   const signals: readonly Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
   for (const signal of signals) {
-    Deno.addSignalListener(signal, () => children.forEach((child) => stop(child, signal)));
+    Deno.addSignalListener(signal, () => children.forEach((child) => stop(child, "SIGINT")));
   }
-  const codes = await Promise.all(children.map(async (child, index) => {
-    if (jobs[index]!.isHeld) await showAfter(children[0]!.status, child);
-    return (await child.status).code;
+  // What another job prints comes after what the first one prints, and then as it comes.
+  const first = children[0]!.status;
+  const ended = await Promise.all(children.map(async (child, index) => {
+    const { what, isPlain = false } = jobs[index]!;
+    const output = new TestOutput(what);
+    if (!isPlain) await show(child, output, index === 0 ? Promise.resolve() : first);
+    const { code, signal } = await child.status;
+    return { code, repeated: output.repeated(code === 0 ? undefined : signal ?? `exit code ${code}`), isPlain };
   }));
-  return codes.find((code) => code !== 0) ?? 0;
+  const repeated = ended.flatMap(({ repeated, isPlain }) => isPlain ? [] : repeated);
+  if (repeated.length > 0) write([FAILURES, ...repeated]);
+  return ended.find(({ code }) => code !== 0)?.code ?? 0;
 }
 
-function start({ args, lanes = 1, isNice = false, isHeld = false }: Job): Deno.ChildProcess {
+function start({ args, lanes = 1, isNice = false, isPlain = false }: Job): Deno.ChildProcess {
   const nice = isNice && Deno.build.os !== "windows" ? ["nice", "-n", String(NICENESS)] : [];
   const [program, ...rest] = [...nice, Deno.execPath(), ...args];
-  const output = isHeld ? "piped" : "inherit";
+  const output = isPlain ? "inherit" : "piped";
   const env = { DENO_JOBS: String(lanes) };
   return new Deno.Command(program!, { args: rest, cwd: root, env, stdin: "null", stdout: output, stderr: output })
     .spawn();
 }
 
-/** Shows what a process prints: once `first` is over, and from then on as it comes. */
-async function showAfter(first: Promise<unknown>, child: Deno.ChildProcess): Promise<void> {
-  const held: Uint8Array[] = [];
-  let isOver = false;
-  const shown = first.then(() => {
-    isOver = true;
-    held.forEach(write);
+/** Shows what a process prints, in short: once `begin` resolves, and from then on as it comes. */
+async function show(child: Deno.ChildProcess, output: TestOutput, begin: Promise<unknown>): Promise<void> {
+  const held: string[] = [];
+  let isShown = false;
+  const shown = begin.then(() => {
+    isShown = true;
+    write(held);
   });
-  const show = async (stream: ReadableStream<Uint8Array>) => {
-    for await (const chunk of stream) {
-      if (isOver) write(chunk);
-      else held.push(chunk);
+  const read = async (stream: ReadableStream<Uint8Array>) => {
+    for await (const line of linesOf(stream)) {
+      const lines = output.take(line);
+      if (isShown) write(lines);
+      else held.push(...lines);
     }
   };
-  await Promise.all([show(child.stdout), show(child.stderr), shown]);
+  await Promise.all([read(child.stdout), read(child.stderr), shown]);
 }
 
-function write(bytes: Uint8Array): void {
+function write(lines: readonly string[]): void {
+  const bytes = new TextEncoder().encode(lines.map((line) => `${line}\n`).join(""));
   for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
 }
 
