@@ -40,7 +40,8 @@ async function underLoad(fleet: Fleet, trouble: () => Promise<void>): Promise<vo
 async function untilAlike(fleet: Fleet): Promise<void> {
   await eventually("all replicas are alike", async () => {
     const reports = await Promise.all(fleet.names.map((name) => fleet.status(name)));
-    return new Set(reports.map((report) => `${report?.lastExecuted} ${report?.history}`)).size === 1;
+    const states = reports.map((report) => report && `${report.lastExecuted} ${report.history}`);
+    return !states.includes(null) && new Set(states).size === 1;
   }, 30_000);
 }
 
