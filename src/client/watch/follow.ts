@@ -17,6 +17,11 @@ import type { Tally } from "./tally.ts";
 const RETRY = { firstMs: 100, mostMs: 5_000 };
 /** A stream whose next line takes so long is opened again, ms. Replicas send an empty line every 15 s. */
 const SILENCE_MS = 60_000;
+/**
+ * The first line, ms: replicas send it at once, and networks swallow requests. It gets twice as long after each stream that says nothing,
+ * up to as long as any line: a replica may be that slow.
+ */
+const FIRST_LINE_MS = 5_000;
 /** A stream is read no faster than this in a second: lines, each with one more for every 16 KiB. Correct replicas send less. */
 const PACE = { lines: 400, characters: 16 * 1024 };
 
@@ -44,9 +49,17 @@ class LateError extends Error {}
 /** Follows one replica, again and again, until the signal aborts. */
 export async function follow(replica: ReplicaId, options: Following): Promise<void> {
   const { timer, signal, speaking, news, onEnd } = options;
+  let firstLineMs = FIRST_LINE_MS;
   for (let ms = RETRY.firstMs; !signal.aborted; ms = Math.min(2 * ms, RETRY.mostMs)) {
+    const waitMs = firstLineMs;
+    firstLineMs = Math.min(2 * waitMs, SILENCE_MS);
+    const onLine = () => {
+      speaking.add(replica);
+      ms = RETRY.firstMs;
+      firstLineMs = FIRST_LINE_MS;
+    };
     try {
-      await read(replica, { ...options, onLine: () => (speaking.add(replica), ms = RETRY.firstMs) });
+      await read(replica, { ...options, waitMs, onLine });
     } catch (error) {
       // The replica is away, or wrong. Others go on, and it is asked again.
       if (error instanceof WrongError) ms = RETRY.mostMs;
@@ -59,13 +72,20 @@ export async function follow(replica: ReplicaId, options: Following): Promise<vo
   }
 }
 
+/** What reading a stream needs. */
+interface Reading extends Following {
+  /** How long the first line may take, ms. */
+  readonly waitMs: number;
+  readonly onLine: () => void;
+}
+
 /** Reads one stream to its end. */
-async function read(replica: ReplicaId, options: Following & { readonly onLine: () => void }): Promise<void> {
-  const { epoch, fetch, timer, watch, tally, news, signal, onLine } = options;
+async function read(replica: ReplicaId, options: Reading): Promise<void> {
+  const { epoch, fetch, timer, watch, tally, news, signal, waitMs, onLine } = options;
   const stream = new AbortController();
   const end = () => stream.abort();
   signal.addEventListener("abort", end, { once: true });
-  let cancel = after(timer, SILENCE_MS, end);
+  let cancel = after(timer, waitMs, end);
   const base = epoch.urls[epoch.genesis.replicas[replica]!.name]!.replace(/\/+$/, "");
   const pace = { second: timer.monotonic(), lines: 0 };
   try {

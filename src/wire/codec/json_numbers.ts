@@ -19,7 +19,7 @@ export function inexactNumber(json: string): string | undefined {
 
 function isExact(literal: string): boolean {
   const value = Number(literal);
-  if (!Number.isFinite(value)) return false;
+  if (!isFinite(value)) return false;
   // `String(value)` gives the shortest digits that read back as the same number.
   return digitsOf(literal) === digitsOf(String(value)) ||
     (/^-?\d+$/.test(literal) && BigInt(literal) === BigInt(value));
