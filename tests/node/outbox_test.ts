@@ -65,6 +65,15 @@ Deno.test("a delivery that was refused is reported as such, each time, and no ot
   assertEquals([counts, new Set(refusals)], [[0, 1, 1, 2, 3], new Set([1 as ReplicaId])]);
   push(1);
   outbox.flush();
+  timer.advance(10);
+  outbox.heard();
+  timer.advance(10);
+  peer.last.end(refused());
+  await timer.idle();
+  assertEquals(refusals.length, 3, "a peer that was heard after the delivery began has started meanwhile");
+  timer.advance(5_000);
+  push(1);
+  outbox.flush();
   outbox.close();
   peer.last.end(refused());
   await timer.idle();

@@ -38,7 +38,7 @@ export interface OutboxOptions {
   readonly jitter: Jitter;
   /** Called when the peer becomes unreachable, and when it is reachable again. */
   readonly onHostEvent?: (event: HostEvent) => void;
-  /** Called when a delivery failed because nothing listens at the peer's address. */
+  /** Called when a delivery failed because nothing listens at the peer's address, and nothing was heard of the peer since it began. */
   readonly onRefused?: (peer: ReplicaId) => void;
   /** Called at the end of each delivery. */
   readonly onDelivered?: (peer: ReplicaId, isTaken: boolean) => void;
@@ -88,6 +88,8 @@ export class Outbox implements WaitingFrames {
   readonly #deliveries = new Set<InFlight>();
   /** Moving average of the duration of deliveries, ms. */
   #meanMs = 0;
+  /** When the peer was last heard, by the monotonic clock, ms. */
+  #heardAt = -Infinity;
   /** The pause after a failure; null if there is none. */
   #pause: Deadline | null = null;
   #closed = false;
@@ -168,6 +170,7 @@ export class Outbox implements WaitingFrames {
 
   /** The peer has sent something, so it is alive: a pause longer than that after a first failure ends. */
   heard(): void {
+    this.#heardAt = this.#options.timer.monotonic();
     if (this.#backoff.failures > 1) {
       this.#backoff.reset();
       this.#endPause();
@@ -209,7 +212,10 @@ export class Outbox implements WaitingFrames {
       this.#options.onDelivered?.(this.#options.peer, false);
       if (!this.#closed) {
         this.#reachability.failed(failure.error);
-        if (isRefused(failure.error)) this.#options.onRefused?.(this.#options.peer);
+        // A peer that was heard meanwhile has just started.
+        if (isRefused(failure.error) && delivery.startedAt > this.#heardAt) {
+          this.#options.onRefused?.(this.#options.peer);
+        }
       }
       this.#startPause();
     } else {
