@@ -78,6 +78,8 @@ function halts(act: () => void): boolean {
 export function answersStatus(context: DrillContext): void {
   const { copy, peers, random } = context;
   const { view, lowWatermark: low, lastExecuted, slots, recovering } = copy.status;
+  // A checkpoint that it completes only now is sent to all.
+  const { taken } = copy;
   const to = random.pick(copy.others);
   const heard = copy.during(() => copy.take(peers.status(to, {})));
   const told = (
@@ -114,7 +116,6 @@ export function answersStatus(context: DrillContext): void {
     if (stage !== "prepared" || said.has(sequence)) continue;
     context.demand("liveness", false, () => `does not tell replica ${to} its commit for ${sequence}`);
   }
-  const { taken } = copy;
   const isSaid = !taken || taken.sequence <= low || told("checkpoint").length > 0;
   context.demand("liveness", isSaid, () => `does not tell replica ${to} its checkpoint at ${taken?.sequence}`);
 }
