@@ -161,8 +161,8 @@ export const VIEW_CHANGES: readonly Mutant[] = [
         "  if (!carried) {",
       ),
       normal(
-        "if (!prePrepare || !batch || prePrepare.message.view !== step.state.view) return;",
-        "if (!prePrepare || !batch) return;",
+        "if (!prePrepare || !batch || prePrepare.message.view !== step.state.view || !step.mayVote) return;",
+        "if (!prePrepare || !batch || !step.mayVote) return;",
       ),
     ],
     breaks: ["self-consistency", "view-changes"],
@@ -172,8 +172,8 @@ export const VIEW_CHANGES: readonly Mutant[] = [
     why: "after a view-change a replica still says commit in the view that it has left (§4.4)",
     edits: [
       normal(
-        "if (!prePrepare || !batch || prePrepare.message.view !== step.state.view) return;",
-        "if (!prePrepare || !batch) return;",
+        "if (!prePrepare || !batch || prePrepare.message.view !== step.state.view || !step.mayVote) return;",
+        "if (!prePrepare || !batch || !step.mayVote) return;",
       ),
       normal('if (view < step.state.view) return discard("other-view");', ""),
     ],
