@@ -202,9 +202,9 @@ export class SimulatedStore implements Store {
     const call: Call<Loaded | null> = {
       what: `newer than ${than}`,
       simulated: () => disk.version > than ? loaded() : null,
+      // Begun in one go, as above.
       real: async (store) => {
         if (store.newer) return await store.newer(than);
-        if (store.version && await store.version() <= than) return null;
         const now = await store.load();
         return now.version > than ? now : null;
       },
