@@ -235,4 +235,17 @@ export interface Timers {
   readonly busy: boolean;
   /** Until when it waits for answers of its peers; 0 if it has asked none. */
   readonly askedUntil: Millis;
+  /** The hand-overs to which it agreed last. Without them each start would agree anew. */
+  readonly handOvers: readonly AgreedHandOver[];
+}
+
+/** A hand-over to which a replica has agreed. */
+export interface AgreedHandOver {
+  /** Who was granted it; `null`: f + 1 others agreed. */
+  readonly replica: ReplicaId | null;
+  readonly view: View;
+  /** When, by the clock, in whole seconds. */
+  readonly at: Millis;
+  /** How many of those that this replica was granted led to a view that failed. */
+  readonly failed: number;
 }

@@ -3,6 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { ReplicaId } from "../../src/core/messages/ids.ts";
 import type { GatewayRequest } from "../../src/core/messages/messages.ts";
 import { encodeOperation, KeyValue } from "../../src/machines/mod.ts";
+import { plainOf, timersOf } from "../../src/node/storage/timers_record.ts";
 import { TestClient } from "./_client.ts";
 import { Cluster } from "./_cluster.ts";
 import { show, signed, signedRequest, suspicionsOf } from "./_messages.ts";
@@ -16,6 +17,12 @@ const areTogether = (cluster: Cluster) => {
     statusOf(cluster, id).active && statusOf(cluster, id).view === statusOf(cluster, up[0]!.id).view
   );
 };
+/** A status of a replica that says it is leaving for this view. */
+function claimOf(cluster: Cluster, to: number, replica: number, view: number) {
+  const { lastExecuted: executed, lowWatermark: stable } = statusOf(cluster, to);
+  const votes = { votesAbove: 0, challenge: 0, echo: 0, seen: 0, stages: [] };
+  return { kind: "status", replica, view, phase: "leaving", stable, executed, ...votes };
+}
 const calm = (cluster: Cluster) => assertEquals(cluster.events.filter(({ event }) => event.kind === "view-change"), []);
 
 Deno.test("a client that sends a request to the backups, and tells the primary that it gave the request up, does not get the primary replaced", () => {
@@ -155,21 +162,8 @@ for (const [n, f] of [[7, 2], [10, 3]] as const) {
       const one = { kind: "suspicion", replica: from, view, executed, number: ++number, standing: "agrees" };
       cluster.deliver(to, signed(one as never));
     };
-    const claimToBeIn = (view: number, from: number, to: number) => {
-      const { lastExecuted: executed, lowWatermark: stable } = statusOf(cluster, to);
-      const votes = { votesAbove: 0, challenge: 0, echo: 0, seen: 0, stages: [] };
-      const one = {
-        kind: "status",
-        replica: from,
-        number: ++number,
-        view,
-        phase: "leaving",
-        stable,
-        executed,
-        ...votes,
-      };
-      cluster.deliver(to, signed(one as never));
-    };
+    const claimToBeIn = (view: number, from: number, to: number) =>
+      cluster.deliver(to, signed({ ...claimOf(cluster, to, from, view), number: ++number } as never));
     const pairs = liars.flatMap((liar) => correct.map((to) => [liar, to] as const));
     for (let i = 0; i < pairs.length; i++) {
       const [liar, first] = pairs[i % pairs.length]!;
@@ -186,6 +180,42 @@ for (const [n, f] of [[7, 2], [10, 3]] as const) {
       replica === 0 && event.kind === "view-change" && event.why === "handed-over"
     );
     assert(handed.length >= 1 && handed.length <= 2 * f + 1, `${handed.length} hand-overs`);
+  });
+}
+
+for (const isKept of [true, false]) {
+  Deno.test(`replicas that are started anew before each ask ${isKept ? "grant no more hand-overs, if their hosts store their timers" : "forget what they granted, if their hosts store no timers"}`, () => {
+    const cluster = new Cluster({ latencyMs: 2 });
+    const ada = new TestClient(cluster, 1).open();
+    const [liar, correct] = [3, [0, 1, 2]];
+    const number = Number.MAX_SAFE_INTEGER - 10_000;
+    cluster.filter = (from, _to, { kind }) => from !== liar || (kind !== "pre-prepare" && kind !== "suspicion");
+    for (let i = 1; i <= 6; i++) {
+      ada.call([`a=${i}`]);
+      cluster.runFor(100);
+      for (const id of correct) {
+        const { disk, replica } = cluster.host(id);
+        if (isKept) disk.timers = timersOf(plainOf(replica!.timers()));
+        cluster.crash(id);
+        cluster.start(id);
+      }
+      cluster.runFor(100);
+      const { view, lastExecuted } = statusOf(cluster, 0);
+      const next = view + 1 + Array.from({ length: 4 }, (_, ahead) => (view + 1 + ahead) % 4).indexOf(liar);
+      for (const { message } of suspicionsOf(next, [liar], lastExecuted)) {
+        // It claims to be in that view already, and left behind there.
+        for (const to of correct) {
+          cluster.deliver(to, signed({ ...claimOf(cluster, to, liar, next), number: number + i } as never));
+          cluster.deliver(to, signed({ ...message, number: number + i, standing: "agrees" as const }));
+        }
+      }
+      cluster.runFor(300);
+    }
+    const handed = cluster.events.filter(({ replica, event }) =>
+      replica === 0 && event.kind === "view-change" && event.why === "handed-over"
+    );
+    if (isKept) assertEquals(handed.length, 1);
+    else assert(handed.length > 3, `${handed.length}`);
   });
 }
 

@@ -40,6 +40,8 @@ const verdict = inFile("src/cli/check/verdict.ts");
 const leaving = inFile("src/core/views/leaving.ts");
 const normalCase = inFile("src/core/ordering/normal_case.ts");
 const replica = inFile("src/core/replica.ts");
+const timers = inFile("src/core/upkeep/timers.ts");
+const outbox = inFile("src/node/out/outbox.ts");
 const handOver = inFile("src/core/views/hand_over.ts");
 const own = inFile("src/core/recovery/own_messages.ts");
 const chain = inFile("src/node/epochs/chain_store.ts");
@@ -53,6 +55,29 @@ const CONFIGURE = ["tests/wire/configure_fuzz_test.ts"];
 
 /** All of them. */
 export const PROOFS: readonly ProofMutant[] = [
+  {
+    name: "hand-overs-forgotten-at-each-start",
+    why: "a liar is handed the view as often as it asks replicas whose hosts start them anew for each message",
+    edits: [timers("  restoreHandOvers(leaving, timers.handOvers, timers.steppedAt);\n", "")],
+    tests: ["tests/core/leaving_test.ts"],
+  },
+  {
+    name: "refused-although-heard",
+    why: "a primary that has just started, and was heard, is suspected because a delivery of before was refused",
+    edits: [outbox("isRefused(failure.error) && delivery.startedAt > this.#heardAt", "isRefused(failure.error)")],
+    tests: ["tests/node/outbox_test.ts"],
+  },
+  {
+    name: "first-line-awaited-for-a-minute",
+    why: "a watch waits a minute for each replica to which the network has swallowed its request",
+    edits: [
+      following(
+        "let cancel = after(timer, waitMs, end);",
+        "let cancel = after(timer, SILENCE_MS, end);\n  void waitMs;",
+      ),
+    ],
+    tests: ["tests/watch/follow_test.ts"],
+  },
   {
     name: "alone-with-an-old-answer",
     why: "a gateway that knows the result of a repeated request does not ask the others, whose word it needs as well",

@@ -12,6 +12,7 @@ import { executeCommitted } from "../ordering/execution.ts";
 import { checkAllCommitted } from "../ordering/normal_case.ts";
 import type { Step } from "../step.ts";
 import { sendStatus } from "../upkeep/own_status.ts";
+import { resumeHandOvers } from "../views/agreed_hand_overs.ts";
 import { carryOver } from "../views/view_change.ts";
 import { startRecovery } from "./lost_disk.ts";
 import { askForOwnMessages } from "./own_messages.ts";
@@ -19,6 +20,7 @@ import { askForOwnMessages } from "./own_messages.ts";
 /** Starts the replica. */
 export function start(step: Step, { asks = false, isQuiet = false }: Extract<Input, { kind: "start" }>): void {
   const { state } = step;
+  resumeHandOvers(step);
   startRecovery(step);
   if (asks) askForOwnMessages(step);
   // Stored timers tell when the next status is due. If each start sent a status, replicas that a message starts would

@@ -6,13 +6,15 @@
 import type { Millis } from "../messages/ids.ts";
 import type { ReplicaState } from "../state.ts";
 import type { Timers } from "../records.ts";
+import { agreedHandOvers, restoreHandOvers } from "../views/agreed_hand_overs.ts";
 import { lastAnswerDueAt } from "../checkpoints/peer_requests.ts";
 import type { Step } from "../step.ts";
 
 /** The present timers. */
-export function timersOf({ suspicion, status, fetches, logRequests }: ReplicaState): Timers {
+export function timersOf({ suspicion, status, fetches, logRequests, leaving, clock }: ReplicaState): Timers {
+  const steppedAt = suspicion.steppedAt ?? status.dueAt;
   return {
-    steppedAt: suspicion.steppedAt ?? status.dueAt,
+    steppedAt,
     awakeMs: suspicion.awakeMs,
     suspectAt: suspicion.dueAt,
     suspectAtLatest: suspicion.dueAtLatest,
@@ -25,11 +27,13 @@ export function timersOf({ suspicion, status, fetches, logRequests }: ReplicaSta
     statusExecuted: status.executed,
     busy: status.busy,
     askedUntil: Math.max(0, ...[fetches, logRequests].map(lastAnswerDueAt)) as Millis,
+    handOvers: agreedHandOvers(leaving, steppedAt - clock.elapsedMs),
   };
 }
 
 /** Sets the timers to stored values. */
-export function restoreTimers({ suspicion, status }: ReplicaState, timers: Timers): void {
+export function restoreTimers({ suspicion, status, leaving }: ReplicaState, timers: Timers): void {
+  restoreHandOvers(leaving, timers.handOvers, timers.steppedAt);
   suspicion.steppedAt = timers.steppedAt;
   suspicion.awakeMs = timers.awakeMs;
   suspicion.dueAt = timers.suspectAt;

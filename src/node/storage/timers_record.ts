@@ -2,12 +2,12 @@
  * The codec of the `timers` record.
  * @module
  */
-import type { Timers } from "../../core/records.ts";
+import type { AgreedHandOver, Timers } from "../../core/records.ts";
 
 /** Encodes the timers as whole numbers, in this order. */
 export function plainOf(timers: Timers): readonly number[] {
   const { steppedAt, awakeMs, suspectAt, suspectAtLatest, suspectTimeoutMs, suspectExecuted } = timers;
-  const { roundMs, deviationMs, statusAt, statusDelayMs, statusExecuted, busy, askedUntil } = timers;
+  const { roundMs, deviationMs, statusAt, statusDelayMs, statusExecuted, busy, askedUntil, handOvers } = timers;
   return [
     steppedAt,
     Math.round(awakeMs),
@@ -22,6 +22,7 @@ export function plainOf(timers: Timers): readonly number[] {
     statusExecuted,
     busy ? 1 : 0,
     askedUntil,
+    ...handOvers.flatMap(({ replica, view, at, failed }) => [afterNull(replica), view, at, failed]),
   ];
 }
 
@@ -32,7 +33,7 @@ function afterNull(value: number | null): number {
 
 /** Whether two of {@linkcode plainOf} are the same but for the time that has passed. */
 export function areAlike(a: readonly number[], b: readonly number[]): boolean {
-  return a.every((value, i) => i < FIRST_STEADY || value === b[i]);
+  return a.length === b.length && a.every((value, i) => i < FIRST_STEADY || value === b[i]);
 }
 
 /** Whether two of {@linkcode plainOf} suspect the primary at the same time. */
@@ -59,6 +60,7 @@ export function timersOf(plain: readonly number[]): Timers {
     statusExecuted,
     busy,
     askedUntil = 0,
+    ...agreed
   ] = plain;
   return {
     steppedAt,
@@ -74,5 +76,14 @@ export function timersOf(plain: readonly number[]): Timers {
     statusExecuted,
     busy: busy === 1,
     askedUntil,
+    handOvers: handOversOf(agreed),
   } as Timers;
+}
+
+/** Four numbers for each. */
+function handOversOf(plain: readonly number[]): readonly AgreedHandOver[] {
+  return Array.from({ length: Math.floor(plain.length / 4) }, (_, i) => {
+    const [replica, view, at, failed] = plain.slice(4 * i);
+    return { replica: replica === 0 ? null : replica! - 1, view, at, failed } as AgreedHandOver;
+  });
 }
