@@ -32,6 +32,8 @@ export class RawConnection implements Disposable {
     const head = /^HTTP\/1\.1 (\d{3})[^]*?\r\n\r\n/;
     const buffer = new Uint8Array(16 * 1024);
     for (;;) {
+      // What is left of a body goes, also if the next answer came along with it.
+      this.#received = this.#received.slice(Math.max(0, this.#received.search(/HTTP\/1\.1 \d{3}/)));
       const found = head.exec(this.#received);
       if (found) {
         this.#received = this.#received.slice(found[0].length);
@@ -40,7 +42,6 @@ export class RawConnection implements Disposable {
       const read = await this.#connection.read(buffer).catch(() => null);
       if (read === null) return null;
       this.#received += new TextDecoder().decode(buffer.subarray(0, read));
-      this.#received = this.#received.slice(Math.max(0, this.#received.search(/HTTP\/1\.1 \d{3}/)));
     }
   }
 
