@@ -32,7 +32,8 @@ export { generateKeyPair, type KeyPair } from "./src/crypto/mod.ts";
 
 // A state machine.
 export { type OperationContext, OperationError, type StateMachine } from "./src/core/state_machine.ts";
-export type { MachineVersion, Migrate, StateMachines, StreamedMigration } from "./src/core/epochs/versions.ts";
+export type { Migrate, StreamedMigration } from "./src/core/epochs/migrate.ts";
+export type { MachineVersion, StateMachines } from "./src/core/epochs/versions.ts";
 export { KeyValue, snapshotMachine } from "./src/machines/mod.ts";
 
 // A replica, for a host of one's own.

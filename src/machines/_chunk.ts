@@ -14,6 +14,11 @@ export function encodeChunk({ depth, entries }: Omit<LeafContent, "id">): Uint8A
   return utf8(JSON.stringify([depth, ...entries]));
 }
 
+/** Leaves as chunks, by their ids. */
+export function* encodedChunks(leaves: readonly LeafContent[]): Generator<readonly [id: string, chunk: Uint8Array]> {
+  for (const leaf of leaves) yield [leaf.id, encodeChunk(leaf)];
+}
+
 /** Freezes the changed leaves of a map, whose leaves must be merged. */
 export function freezeChunks(map: LeafMap): FrozenChanges {
   map.freeze();

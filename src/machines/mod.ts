@@ -14,15 +14,8 @@ export {
   type StateChange,
   type StateMachine,
 } from "../core/state_machine.ts";
-export type {
-  MachineMaker,
-  MachineVersion,
-  Migrate,
-  MigrationContext,
-  MigrationSteps,
-  StateMachines,
-  StreamedMigration,
-} from "../core/epochs/versions.ts";
+export type { Migrate, MigrationContext, MigrationSteps, StreamedMigration } from "../core/epochs/migrate.ts";
+export type { MachineMaker, MachineVersion, StateMachines } from "../core/epochs/versions.ts";
 export { KeyValue, type KeyValueOptions } from "./key_value.ts";
 export * from "./key_value_operation.ts";
 export { type SnapshotMachine, snapshotMachine, type SnapshotOptions } from "./snapshot.ts";

@@ -2,7 +2,8 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { CliError } from "../../src/cli/cli_error.ts";
 import { dryRun, dryRunText } from "../../src/cli/members/dry_run.ts";
-import { MachineVersions, type Migrate } from "../../src/core/epochs/versions.ts";
+import type { Migrate } from "../../src/core/epochs/migrate.ts";
+import { MachineVersions } from "../../src/core/epochs/versions.ts";
 import { KeyValue } from "../../src/machines/mod.ts";
 import type { Digest, SequenceNumber } from "../../src/core/messages/ids.ts";
 import { utf8 } from "../../src/wire/mod.ts";

@@ -25,7 +25,7 @@ import { Replica } from "../../src/core/replica.ts";
 import type { StateMachine } from "../../src/core/state_machine.ts";
 import { Random } from "../../src/testing/random.ts";
 import { EventQueue } from "../../src/testing/world/event_queue.ts";
-import type { Migrate, StreamedMigration } from "../../src/core/epochs/versions.ts";
+import type { Migrate, StreamedMigration } from "../../src/core/epochs/migrate.ts";
 import { Disk } from "./_disk.ts";
 import { LogMachine } from "./_log_machine.ts";
 import { batchOf, hash, pack, show, signed, signedQuery, unpack } from "./_messages.ts";

@@ -1,12 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import type { ReplicaEvent } from "../../src/core/events.ts";
-import {
-  MachineVersions,
-  type Migrate,
-  migrated,
-  type MigrationSteps,
-  type StreamedMigration,
-} from "../../src/core/epochs/versions.ts";
+import { type Migrate, migrated, type MigrationSteps, type StreamedMigration } from "../../src/core/epochs/migrate.ts";
+import { MachineVersions } from "../../src/core/epochs/versions.ts";
 import { TestClient } from "./_client.ts";
 import { Cluster, type Options } from "./_cluster.ts";
 import { configureText } from "./_epochs.ts";

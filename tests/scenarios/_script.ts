@@ -38,7 +38,7 @@ import { TestClient } from "../core/_client.ts";
 import { Cluster } from "../core/_cluster.ts";
 import { batchOf, show, signed, suspicionsOf } from "../core/_messages.ts";
 import { watchSafety } from "../core/_safety.ts";
-import type { Migrate } from "../../src/core/epochs/versions.ts";
+import type { Migrate } from "../../src/core/epochs/migrate.ts";
 import { fromUtf8, utf8 } from "../../src/wire/mod.ts";
 import { Configuring } from "./_configuring.ts";
 import { Trace } from "./_trace.ts";

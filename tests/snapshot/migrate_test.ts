@@ -3,7 +3,7 @@ import { assert, assertEquals, assertMatch, assertNotEquals, assertRejects } fro
 import { CliError } from "../../src/cli/cli_error.ts";
 import { main } from "../../src/cli/mod.ts";
 import type { Genesis } from "../../src/core/config.ts";
-import type { Migrate } from "../../src/core/epochs/versions.ts";
+import type { Migrate } from "../../src/core/epochs/migrate.ts";
 import type { ReplicaId } from "../../src/core/messages/ids.ts";
 import { migrateSnapshot } from "../../src/snapshot/migration/migrate.ts";
 import { restoreOrigin } from "../../src/snapshot/restore.ts";

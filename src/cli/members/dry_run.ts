@@ -5,7 +5,8 @@
  */
 import { changesOf } from "../../core/ordering/machine_guard.ts";
 import type { Digest, Millis } from "../../core/messages/ids.ts";
-import { MachineVersions, migrated, type MigrationContext } from "../../core/epochs/versions.ts";
+import { migrated, type MigrationContext } from "../../core/epochs/migrate.ts";
+import { MachineVersions } from "../../core/epochs/versions.ts";
 import { entriesOf, readChunk, readPage, readRoot } from "../../core/tree/state_tree.ts";
 import type { StateMachine } from "../../core/state_machine.ts";
 import { sha256 } from "../../crypto/mod.ts";

@@ -127,7 +127,7 @@ export function inSteps(migrate: Migrate | StreamedMigration): StreamedMigration
 }
 
 /** The chunks that a migration gives, one by one, if each chunk of the former state can be had at once. */
-export function* givenBy(
+function* givenBy(
   migrate: StreamedMigration,
   chunks: ReadonlyMap<string, Uint8Array>,
   context: MigrationContext,

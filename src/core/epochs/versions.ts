@@ -8,8 +8,6 @@
 import type { StateMachine } from "../state_machine.ts";
 import { type Migrate, migrated, migratedOneByOne, type StreamedMigration } from "./migrate.ts";
 
-export * from "./migrate.ts";
-
 /** A version of a state machine. */
 export interface MachineVersion {
   /** Makes the machine in its initial state. */

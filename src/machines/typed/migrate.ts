@@ -2,7 +2,7 @@
  * The first state of a typed machine on a cluster that ran a former version of it.
  * @module
  */
-import type { Migrate, MigrationSteps, StreamedMigration } from "../../core/epochs/versions.ts";
+import type { Migrate, MigrationSteps, StreamedMigration } from "../../core/epochs/migrate.ts";
 import { streamedEntries } from "./migrate_entries.ts";
 import { TypedMachine } from "./typed_machine.ts";
 import type { Definition } from "./types.ts";

@@ -4,10 +4,9 @@
  * that is made anew has any: they are in another order.
  * @module
  */
-import type { MigrationContext, MigrationSteps, StreamedMigration } from "../../core/epochs/versions.ts";
-import type { LeafContent } from "../../core/tree/leaf.ts";
+import type { MigrationContext, MigrationSteps, StreamedMigration } from "../../core/epochs/migrate.ts";
 import { LeafWriter } from "../../core/tree/leaf_writer.ts";
-import { decodeChunk, encodeChunk } from "../_chunk.ts";
+import { decodeChunk, encodedChunks } from "../_chunk.ts";
 import type { Collection } from "./state/fields.ts";
 import { handleOf } from "./state/handles.ts";
 import type { Key } from "./state/key.ts";
@@ -47,16 +46,12 @@ export function streamedEntries(
         for (let step = steps.next(); !step.done; step = steps.next(chunk)) {
           chunk = undefined;
           if (typeof step.value === "string") chunk = yield step.value;
-          else yield* encoded(writer.add(...step.value));
+          else yield* encodedChunks(writer.add(...step.value));
         }
       }
-      yield* encoded(writer.end());
+      yield* encodedChunks(writer.end());
     },
   };
-}
-
-function* encoded(leaves: readonly LeafContent[]): Generator<readonly [id: string, chunk: Uint8Array]> {
-  for (const leaf of leaves) yield [leaf.id, encodeChunk(leaf)];
 }
 
 /** The regions of the new state, ascending. */

@@ -6,13 +6,8 @@
  * @module
  */
 import type { Genesis } from "../../core/config.ts";
-import {
-  MachineVersions,
-  type Migrate,
-  migratedOneByOne,
-  type StateMachines,
-  type StreamedMigration,
-} from "../../core/epochs/versions.ts";
+import { type Migrate, migratedOneByOne, type StreamedMigration } from "../../core/epochs/migrate.ts";
+import { MachineVersions, type StateMachines } from "../../core/epochs/versions.ts";
 import type { Digest, SequenceNumber } from "../../core/messages/ids.ts";
 import type { StateMachine } from "../../core/state_machine.ts";
 import { readPage, type Root, StateTree } from "../../core/tree/state_tree.ts";

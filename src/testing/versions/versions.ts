@@ -3,11 +3,11 @@
  * no client uses says which versions there were. So a state that was migrated twice, or not at all, is seen.
  * @module
  */
-import type { MachineVersion, Migrate, StreamedMigration } from "../../core/epochs/versions.ts";
+import type { Migrate, StreamedMigration } from "../../core/epochs/migrate.ts";
+import type { MachineVersion } from "../../core/epochs/versions.ts";
 import type { StateMachine } from "../../core/state_machine.ts";
-import type { LeafContent } from "../../core/tree/leaf.ts";
 import { LeafWriter } from "../../core/tree/leaf_writer.ts";
-import { decodeChunk, encodeChunk } from "../../machines/_chunk.ts";
+import { decodeChunk, encodedChunks } from "../../machines/_chunk.ts";
 import { encodeOperation, KeyValue } from "../../machines/mod.ts";
 import { fromUtf8, utf8 } from "../../wire/mod.ts";
 import { loadedWhole } from "../machine/loaded_whole.ts";
@@ -124,26 +124,22 @@ function streamed(from: string, to: string, chunkSize: number): StreamedMigratio
         if (isTold) return;
         isTold = true;
         if (trail.split(" > ").at(-1) !== from) throw new Error(`a state of ${trail} is taken for one of ${from}`);
-        yield* chunksOf(writer.add(TRAIL, `${trail} > ${to}`));
+        yield* encodedChunks(writer.add(TRAIL, `${trail} > ${to}`));
       }
       for (const id of ids) {
         const { entries } = decodeChunk(id, (yield id)!);
         for (let i = 0; i < entries.length; i += 2) {
           const [key, value] = [entries[i]!, entries[i + 1]!];
           if (key >= TRAIL) yield* told(key === TRAIL ? value : from);
-          if (key !== TRAIL) yield* chunksOf(writer.add(key, value));
+          if (key !== TRAIL) yield* encodedChunks(writer.add(key, value));
         }
       }
       yield* told(from);
       if (outcome === "throws") throw new Error("this migration fails");
-      yield* chunksOf(writer.end());
+      yield* encodedChunks(writer.end());
       if (outcome === "gives nonsense") yield ["\uffff", utf8("no chunk")];
     },
   };
-}
-
-function* chunksOf(leaves: readonly LeafContent[]): Generator<readonly [string, Uint8Array]> {
-  for (const leaf of leaves) yield [leaf.id, encodeChunk(leaf)];
 }
 
 /** All keys and values of a state. */

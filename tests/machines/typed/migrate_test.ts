@@ -1,6 +1,6 @@
 /** Migrations of typed machines: entry by entry, and as functions over the whole state. */
 import { assert, assertEquals, assertGreater, assertThrows } from "@std/assert";
-import { migrated, type MigrationContext, type StreamedMigration } from "../../../src/core/epochs/versions.ts";
+import { migrated, type MigrationContext, type StreamedMigration } from "../../../src/core/epochs/migrate.ts";
 import type { OperationContext } from "../../../src/core/state_machine.ts";
 import { collection, counter, defineMachine, type Machine, unchecked } from "../../../src/machines/typed/mod.ts";
 import { Random } from "../../../src/testing/random.ts";
