@@ -42,6 +42,7 @@ const normalCase = inFile("src/core/ordering/normal_case.ts");
 const replica = inFile("src/core/replica.ts");
 const timers = inFile("src/core/upkeep/timers.ts");
 const outbox = inFile("src/node/out/outbox.ts");
+const inputs = inFile("src/node/durable/kept_inputs.ts");
 const handOver = inFile("src/core/views/hand_over.ts");
 const own = inFile("src/core/recovery/own_messages.ts");
 const chain = inFile("src/node/epochs/chain_store.ts");
@@ -60,6 +61,17 @@ export const PROOFS: readonly ProofMutant[] = [
     why: "a liar is handed the view as often as it asks replicas whose hosts start them anew for each message",
     edits: [timers("  restoreHandOvers(leaving, timers.handOvers, timers.steppedAt);\n", "")],
     tests: ["tests/core/leaving_test.ts"],
+  },
+  {
+    name: "two-clocks-without-end",
+    why: "two instances of a replica, whose clocks are seconds apart, start each other anew with each commit",
+    edits: [
+      inputs(
+        "return ahead > 0 && ahead <= CLOCKS_APART_MS ? setBack(written, ahead) : written;",
+        "void ahead;\n    return written;",
+      ),
+    ],
+    tests: ["tests/node/kept_inputs_test.ts"],
   },
   {
     name: "refused-although-heard",

@@ -5,6 +5,7 @@ import { digest, type ReplicaId, type SequenceNumber, type View } from "../../sr
 import type { Input, Ready } from "../../src/core/io.ts";
 import type { Record as CoreRecord, StoredState } from "../../src/core/records.ts";
 import { KeptInputs } from "../../src/node/durable/kept_inputs.ts";
+import { setBack, timersOf } from "../../src/node/storage/timers_record.ts";
 import { WriteSet } from "../../src/node/storage/record_writer.ts";
 
 const GENESIS = { replicas: [0, 1, 2, 3], checkpointInterval: 4, logWindow: 8 } as unknown as Genesis;
@@ -91,4 +92,31 @@ Deno.test("an input that is removed from the store, comes again and is removed a
   assertEquals(names(writes), ["commit/5/1"]);
   kept.note(vote("commit", 2, 1), ready(COMMITTED), writes);
   assertEquals(names(writes), ["-commit/5/1"]);
+});
+
+Deno.test("timers of another instance whose clock is a little ahead are not written again by this one's", () => {
+  const at = (now: number, statusInMs: number) =>
+    timersOf([now, 7, 0, 0, 600, 3, 0, 0, now + statusInMs, 375, 3, 0, now + 100, 2, 1, now - now % 1_000, 0]);
+  const writtenAt = (ahead: number, statusInMs: number, now = 50_400) => {
+    const writes = new WriteSet();
+    const kept = new KeptInputs(GENESIS, [], { timers: at(now + ahead, 375) });
+    kept.noteTimers(
+      { ...at(now, statusInMs), handOvers: setBack(at(now + ahead, 375), ahead).handOvers },
+      writes,
+    );
+    return names(writes);
+  };
+  assertEquals(writtenAt(2_000, 375), []);
+  assertEquals(writtenAt(4_999, 375), []);
+  assertEquals(writtenAt(0, 375), []);
+  // A clock that was set back by more is no other instance's.
+  assertEquals(writtenAt(60_000, 375), ["timers"]);
+  // What is due at another time is written, but not at once if nothing else is.
+  const kept = new KeptInputs(GENESIS, [], { timers: at(52_400, 375) });
+  const later = (now: number) => {
+    const writes = new WriteSet();
+    kept.noteTimers(at(now, 750), writes);
+    return names(writes);
+  };
+  assertEquals([later(50_400), later(52_700)], [[], ["timers"]]);
 });

@@ -10,12 +10,21 @@ import type { Step } from "../step.ts";
 
 const SECOND_MS = 1_000;
 
+/** A time in whole seconds, so that what is stored changes with an agreement only. */
+export function inSeconds(at: number): Millis {
+  return Math.max(0, SECOND_MS * Math.round(at / SECOND_MS)) as Millis;
+}
+
 /** What must survive a restart of a host that may stop this replica at any time. `startedAt`: the clock when elapsed time was 0. */
 export function agreedHandOvers({ granted, joined }: Leaving, startedAt: number): readonly AgreedHandOver[] {
-  const clockAt = (at: number) => Math.max(0, SECOND_MS * Math.round((startedAt + at) / SECOND_MS)) as Millis;
   return [
-    ...joined ? [{ replica: null, view: joined.view, at: clockAt(joined.at), failed: 0 }] : [],
-    ...[...granted].map(([replica, { view, at, failed }]) => ({ replica, view, at: clockAt(at), failed })),
+    ...joined ? [{ replica: null, view: joined.view, at: inSeconds(startedAt + joined.at), failed: 0 }] : [],
+    ...[...granted].map(([replica, { view, at, failed }]) => ({
+      replica,
+      view,
+      at: inSeconds(startedAt + at),
+      failed,
+    })),
   ];
 }
 

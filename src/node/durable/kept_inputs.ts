@@ -41,7 +41,7 @@ import type {
 import { encodeFrame, unpack } from "../../wire/mod.ts";
 import { withDigest } from "../environment.ts";
 import type { WriteSet } from "../storage/record_writer.ts";
-import { areAlike, plainOf, suspectAlike, timersOf } from "../storage/timers_record.ts";
+import { areAlike, plainOf, setBack, suspectAlike, timersOf } from "../storage/timers_record.ts";
 import { signedOf } from "./task.ts";
 
 /** The persisted inputs and timers in a store. */
@@ -81,6 +81,8 @@ const KINDS: readonly Kind[] = [
 const STABLE = "input/stable-checkpoint";
 /** Minimum interval of commits with nothing but timers, ms. */
 const TIMERS_MS = 250;
+/** The clocks of two instances of a replica differ by less, ms. */
+const CLOCKS_APART_MS = 5_000;
 
 /** Persists the inputs of one replica. */
 export class KeptInputs {
@@ -103,10 +105,8 @@ export class KeptInputs {
   /** The change under construction, and the inputs in it of which the store has nothing yet. */
   #change: WriteSet | null = null;
   readonly #fresh = new Set<string>();
-  /** The timers as they were last written; empty: never. */
-  #timers: readonly number[] = [];
-  /** The clock at that time. */
-  #timersAt = -Infinity;
+  /** The timers as they were last written; `null`: never. */
+  #timers: Timers | null;
 
   /** Starts with the keys, the timers and the prepared certificates in the store. */
   constructor(
@@ -115,7 +115,7 @@ export class KeptInputs {
     { timers, prepared = [] }: { readonly timers?: Timers | undefined; readonly prepared?: StoredState["prepared"] },
   ) {
     for (const { prePrepare: { message } } of prepared) this.#preparedIn.set(message.sequence, message.view);
-    if (timers) this.#noteWritten(timers, plainOf(timers));
+    this.#timers = timers ?? null;
     for (const key of keys) {
       const [kept, kind] = key.split("/", 2);
       if (kept === "input") this.#keys[kind as Kind]?.add(key);
@@ -137,25 +137,31 @@ export class KeptInputs {
   /** Adds the timers, if a restart without them would behave differently. */
   noteTimers(timers: Timers, writes: WriteSet): void {
     const plain = plainOf(timers);
+    const written = this.#timers && this.#onThisClock(this.#timers, timers.steppedAt);
+    const before = written ? plainOf(written) : [];
     const isWaiting = timers.suspectAt !== null;
     // While the primary may be suspected, the time awake is needed.
-    if (!isWaiting && areAlike(plain, this.#timers)) return;
+    if (!isWaiting && areAlike(plain, before)) return;
     // Timers alone are not worth a commit each time: a restart counts from the last written ones.
-    const elapsedMs = timers.steppedAt - this.#timersAt;
-    if (writes.count === 0 && suspectAlike(plain, this.#timers) && elapsedMs >= 0 && elapsedMs < TIMERS_MS) return;
-    this.#noteWritten(timers, plain);
+    const elapsedMs = timers.steppedAt - (written?.steppedAt ?? -Infinity);
+    if (writes.count === 0 && suspectAlike(plain, before) && elapsedMs >= 0 && elapsedMs < TIMERS_MS) return;
+    this.#timers = timers;
     writes.put("timers", plain);
     writes.count++;
+  }
+
+  /**
+   * Timers of another instance, whose clock is a little ahead, by this one's. Without that two instances would write, and the one ahead would take each
+   * write for time that has passed: each commit of one made the other start anew, without end.
+   */
+  #onThisClock(written: Timers, now: number): Timers {
+    const ahead = written.steppedAt - now;
+    return ahead > 0 && ahead <= CLOCKS_APART_MS ? setBack(written, ahead) : written;
   }
 
   /** Removes all inputs; their senders send them again. */
   clear(writes: WriteSet): void {
     for (const kind of KINDS) for (const key of [...this.#keys[kind]]) this.#drop(kind, key, writes);
-  }
-
-  #noteWritten({ steppedAt }: Timers, plain: readonly number[]): void {
-    this.#timers = plain;
-    this.#timersAt = steppedAt;
   }
 
   #put(input: KeptInput, writes: WriteSet): void {

@@ -2,7 +2,9 @@
  * The codec of the `timers` record.
  * @module
  */
+import type { Millis } from "../../core/messages/ids.ts";
 import type { AgreedHandOver, Timers } from "../../core/records.ts";
+import { inSeconds } from "../../core/views/agreed_hand_overs.ts";
 
 /** Encodes the timers as whole numbers, in this order. */
 export function plainOf(timers: Timers): readonly number[] {
@@ -29,6 +31,18 @@ export function plainOf(timers: Timers): readonly number[] {
 /** A number as a whole one above 0, which stands for `null`. */
 function afterNull(value: number | null): number {
   return value === null ? 0 : Math.round(value) + 1;
+}
+
+/** The timers by a clock that is behind by so many ms. */
+export function setBack(timers: Timers, ms: number): Timers {
+  const back = (at: number) => Math.max(1, at - ms) as Millis;
+  return {
+    ...timers,
+    steppedAt: back(timers.steppedAt),
+    statusAt: timers.statusAt === 0 ? timers.statusAt : back(timers.statusAt),
+    askedUntil: timers.askedUntil === 0 ? timers.askedUntil : back(timers.askedUntil),
+    handOvers: timers.handOvers.map((one) => ({ ...one, at: inSeconds(one.at - ms) })),
+  };
 }
 
 /** Whether two of {@linkcode plainOf} are the same but for the time that has passed. */
