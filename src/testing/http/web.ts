@@ -63,14 +63,19 @@ export class SimulatedWeb implements Web {
     return () => site.end();
   }
 
-  /** Whether f + 1 correct replicas keep these numbers for those who watch, and would have told them by now. */
+  /**
+   * Whether f + 1 correct replicas keep these numbers for those who watch, and would have told them by now. A replica with two instances keeps
+   * them if both do: the stream may be of the one that has skipped what the other has executed.
+   */
   isKept(from: number, through: number): boolean {
     if (this.road.hasSilenced) return false;
-    const keeping = new Set<ReplicaId>();
-    for (const { isOver, hosted: { isFaulty, node: { changes }, station } } of this.#sites.values()) {
-      if (!isOver && !isFaulty && changes.first <= from && through < changes.next) keeping.add(station.replica);
+    const keeps = new Map<ReplicaId, boolean>();
+    for (const { isOver, hosted: { isFaulty, node: { changes }, station: { replica } } } of this.#sites.values()) {
+      if (isOver || isFaulty) continue;
+      keeps.set(replica, (keeps.get(replica) ?? true) && changes.first <= from && through < changes.next);
     }
-    return keeping.size >= weakQuorum(this.#parts.genesis.replicas.length);
+    const keeping = [...keeps.values()].filter(Boolean).length;
+    return keeping >= weakQuorum(this.#parts.genesis.replicas.length);
   }
 
   usageOf(station: Station): Readonly<Record<string, number>> {
