@@ -5,7 +5,8 @@
  */
 import { parseArgs } from "node:util";
 import { type Caller, createCallers, type Way, WAYS } from "./clients.ts";
-import { DIRECTIONS, eventually, Fleet, LINK_FAULTS } from "./fleet.ts";
+import { DIRECTIONS, Fleet, LINK_FAULTS } from "./fleet.ts";
+import { eventually } from "../tools/eventually.ts";
 import { Random } from "../../src/testing/random.ts";
 import { Watch } from "./watch.ts";
 import { Workload } from "./workload.ts";

@@ -2,6 +2,7 @@
  * Replica processes that can be killed, stopped for a while, and started again, each by itself.
  * @module
  */
+import { eventually } from "../tools/eventually.ts";
 import { createCluster, replicaFiles } from "../../src/cli/local_cluster/data.ts";
 import { freePorts } from "../tools/ports.ts";
 import type { ClusterFile } from "../../src/client/mod.ts";
@@ -13,7 +14,6 @@ import type { Illness } from "./ill_replica.ts";
 const SCRIPT = new URL("../../src/cli/commands/replica.ts", import.meta.url).pathname;
 const ILL_SCRIPT = new URL("./ill_replica.ts", import.meta.url).pathname;
 const READY_TIMEOUT_MS = 60_000;
-const POLL_MS = 50;
 /** A paused or dying replica answers nothing. */
 const STATUS_TIMEOUT_MS = 1_000;
 /** Kept of what the replicas print, lines. */
@@ -286,14 +286,5 @@ export class Fleet {
       this.lines.push({ at: performance.now(), text });
       if (this.lines.length > MAX_LINES) this.lines.splice(0, this.lines.length - MAX_LINES);
     }
-  }
-}
-
-/** Asks again and again until it is so. @throws {Error} if it isn't in time. */
-export async function eventually(what: string, isSo: () => Promise<boolean>, timeoutMs: number): Promise<void> {
-  const deadline = performance.now() + timeoutMs;
-  while (!(await isSo())) {
-    if (performance.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }

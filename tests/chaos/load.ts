@@ -3,7 +3,8 @@
  * @module
  */
 import { type Caller, createCallers, type Way, WAYS } from "./clients.ts";
-import { eventually, type Fleet } from "./fleet.ts";
+import type { Fleet } from "./fleet.ts";
+import { eventually } from "../tools/eventually.ts";
 
 interface Answered {
   readonly way: Way;

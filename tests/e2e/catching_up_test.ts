@@ -1,5 +1,6 @@
 /** A replica's process comes back after a while, and those that it would ask first are dead. */
-import { eventually, Fleet } from "../chaos/fleet.ts";
+import { Fleet } from "../chaos/fleet.ts";
+import { eventually } from "../tools/eventually.ts";
 
 /** Far more than it takes, on any machine; it was 157 s when bodies came one by one. */
 const PATIENCE_MS = 30_000;

@@ -3,7 +3,8 @@ import { assert, assertEquals } from "@std/assert";
 import { keepCalm } from "../chaos/calm.ts";
 import { chaos } from "../chaos/chaos.ts";
 import { failOver } from "../chaos/failover.ts";
-import { eventually, Fleet } from "../chaos/fleet.ts";
+import { Fleet } from "../chaos/fleet.ts";
+import { eventually } from "../tools/eventually.ts";
 import { Load } from "../chaos/load.ts";
 
 const CALLERS = 4;

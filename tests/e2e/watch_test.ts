@@ -1,7 +1,8 @@
 /** A watch of real replica processes, one of which is killed and another one stopped for a while. */
 import { assertEquals, assertNotEquals } from "@std/assert";
 import { type ChangeEvent, Client, type MissedEvent } from "../../src/client/mod.ts";
-import { eventually, Fleet } from "../chaos/fleet.ts";
+import { Fleet } from "../chaos/fleet.ts";
+import { eventually } from "../tools/eventually.ts";
 
 const KEYS = ["w/a", "w/b", "w/c"];
 /** The last change of all. */
