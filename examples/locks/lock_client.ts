@@ -4,6 +4,7 @@
 import { type ClientOptions, createClient, RejectedError, type TypedClient } from "@pbft/edge/client";
 import type { Machine } from "@pbft/edge/machine";
 import { locks, PLACE_MS } from "./machine.ts";
+import { withTrouble } from "./trouble.ts";
 
 type Calls = typeof locks extends Machine<infer Types> ? TypedClient<Types> : never;
 
@@ -19,17 +20,40 @@ export interface AcquireOptions {
 const LOOK_MS = 200;
 /** So often it asks for the lock although it does not seem to be free: that keeps its place, and lets the agreed time go on. */
 const ASK_MS = PLACE_MS / 3;
+/** Giving a place back may take so long: a place that is not given back is lost after {@linkcode PLACE_MS}, ms. */
+const LEAVE_MS = 2_000;
 
 /** A client of the lock service. */
 export class LockClient {
   readonly calls: Calls;
+  /** Told, in words, when a lock is asked for and too few replicas answer; `null`: there is a quorum again. */
+  onTrouble: (trouble: string | null) => void = () => {};
+  readonly #cluster: ClientOptions["cluster"];
 
   constructor(options: ClientOptions) {
     this.calls = createClient(locks, options);
+    this.#cluster = options.cluster;
   }
 
   /** Takes a lock, when it is free and all who came before have had it. */
-  async acquire(lock: string, { leaseMs = 10_000, signal }: AcquireOptions = {}): Promise<HeldLock> {
+  acquire(lock: string, options: AcquireOptions = {}): Promise<HeldLock> {
+    return this.#told(this.#acquire(lock, options));
+  }
+
+  /** Takes a lock if it is free; `null`: it is not. */
+  tryAcquire(lock: string, options: Pick<AcquireOptions, "leaseMs"> = {}): Promise<HeldLock | null> {
+    return this.#told(this.#tryAcquire(lock, options));
+  }
+
+  close(): void {
+    this.calls.close();
+  }
+
+  #told<T>(call: Promise<T>): Promise<T> {
+    return withTrouble(call, this.#cluster, (trouble) => this.onTrouble(trouble));
+  }
+
+  async #acquire(lock: string, { leaseMs = 10_000, signal }: AcquireOptions): Promise<HeldLock> {
     const as = crypto.randomUUID();
     try {
       for (;;) {
@@ -41,22 +65,19 @@ export class LockClient {
       }
     } catch (error) {
       // So that nobody has to wait until the place, or a lease that was given to it, has ended.
-      if (!(error instanceof RejectedError)) await this.calls.leave({ lock, as }).catch(() => {});
+      if (!(error instanceof RejectedError)) {
+        await this.calls.leave({ lock, as }, { signal: AbortSignal.timeout(LEAVE_MS) }).catch(() => {});
+      }
       throw error;
     }
   }
 
-  /** Takes a lock if it is free; `null`: it is not. */
-  async tryAcquire(lock: string, { leaseMs = 10_000 }: AcquireOptions = {}): Promise<HeldLock | null> {
+  async #tryAcquire(lock: string, { leaseMs = 10_000 }: Pick<AcquireOptions, "leaseMs">): Promise<HeldLock | null> {
     const began = performance.now();
     const tried = await this.calls.acquire.try({ lock, as: crypto.randomUUID(), leaseMs });
     if (tried.ok && tried.value.granted) return new HeldLock(this.calls, lock, { ...tried.value, leaseMs, began });
     if (tried.ok || tried.error === "held") return null;
     throw new Error(`${lock}: ${tried.error} ${JSON.stringify(tried.detail)}`);
-  }
-
-  close(): void {
-    this.calls.close();
   }
 
   /** Resolves when the lock seems to be free and this attempt next; or when it is time to ask all the same. */

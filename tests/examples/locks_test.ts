@@ -186,3 +186,25 @@ Deno.test("clients take turns while the primary ends, and a register refuses the
     for (const client of clients) client.close();
   }
 });
+
+Deno.test("who waits for a lock is told that there is no quorum, and which replicas are missing, before the call fails", async () => {
+  await using replicas = await startReplicas(locks);
+  const client = new LockClient({ cluster: replicas.cluster, timeoutMs: 600_000 });
+  try {
+    await replicas.stop(0);
+    await replicas.stop(1);
+    const told = Promise.withResolvers<string | null>();
+    client.onTrouble = told.resolve;
+    const giveUp = new AbortController();
+    const waits = client.acquire("printer", { signal: giveUp.signal });
+    assertEquals(
+      await told.promise,
+      "no quorum: 2 of 4 replicas answer, 3 are needed; not reached: Apple, Ball",
+    );
+    giveUp.abort(new Error("enough"));
+    // Giving the place back cannot succeed either, and does not hold up the error for ten minutes.
+    await assertRejects(() => waits, Error, "enough");
+  } finally {
+    client.close();
+  }
+});
