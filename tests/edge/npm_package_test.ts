@@ -1,6 +1,7 @@
 /** The npm package in a fresh project: on each runtime, for the TypeScript compiler, and its command. It is packed and installed once. */
 import { assertEquals, assertMatch } from "@std/assert";
 import { Dev, pbft, type Ran } from "../cli/_dev.ts";
+import { eventually } from "../e2e/_cluster_process.ts";
 import { textOf } from "../tools/files.ts";
 import { inFolder } from "../tools/folder.ts";
 import { codeBlocks } from "../tools/markdown.ts";
@@ -65,6 +66,13 @@ export default function createCounter() {
 }
 export const workload = { operation: () => encode("next") };
 `;
+
+/** Whether the Node that is here has SQLite. */
+async function hasSqlite(): Promise<boolean> {
+  const { success } = await new Deno.Command("node", { args: ["-e", "require('node:sqlite')"], stderr: "null" })
+    .output();
+  return success;
+}
 
 Deno.test("the npm package works under Node 20 and 22, and under Bun; it has all its types, and the command pbft", async (t) => {
   await inFolder(async (folder) => {
@@ -145,6 +153,22 @@ Deno.test("the npm package works under Node 20 and 22, and under Bun; it has all
         assertEquals([watched.code, JSON.parse(watched.out).kind], [0, "batch"], watched.err);
         assertMatch((await call("check")).out, /^HEALTHY|^DEGRADED/);
         assertEquals((await pbft(["repl"], { cwd: folder, program, input: "call next\nask count\n" })).out, "2\n2");
+      });
+      await t.step("pbft snapshot: what needs SQLite says where there is one, and leaves nothing", async () => {
+        // To the first checkpoint of a cluster that dev makes, and a little further.
+        await pbft(["repl"], { cwd: folder, program, input: "call next\n".repeat(70) });
+        await eventually("a checkpoint is stable", async () => (await call("snapshot", "save", "backups")).code === 0);
+        assertEquals((await call("snapshot", "verify", "backups")).code, 0);
+        const restored = await call("snapshot", "restore", "backups", "--name", "Dog", "--state", "dog.db");
+        const isThere = await Deno.stat(`${folder}/dog.db`).then(() => true, () => false);
+        if (await hasSqlite()) assertEquals([restored.code, isThere], [0, true], restored.err);
+        else {
+          assertEquals([restored.code, isThere], [2, false]);
+          assertEquals(
+            restored.err,
+            "error: --state: this runtime has no node:sqlite, which a state file needs\n  next: run this command with Deno, or with Node 22.13 or later",
+          );
+        }
       });
     } finally {
       dev.interrupt();

@@ -17,6 +17,7 @@ import { loadSafely } from "../machine/load_safely.ts";
 import { natural } from "../numbers.ts";
 import { INTERRUPTED, listenForTermination } from "../stop_signals.ts";
 import type { Terminal } from "../terminal.ts";
+import { LACKS_SQLITE, lacksSqlite, WITH_SQLITE } from "./sqlite.ts";
 import { trusted, type TrustFlags } from "./choice.ts";
 
 /** The flags of `audit`. */
@@ -97,10 +98,8 @@ async function open(path: string, { say }: Pick<Terminal, "say">): Promise<Store
   try {
     return await SqliteStore.open(path);
   } catch (error) {
-    if (!/no node:sqlite/.test(reasonOf(error))) throw noRoom(path, error);
-    say(
-      "this runtime has no node:sqlite, so the state is in memory: run it with Deno, or with Node 22.13 or later, if it is large",
-    );
+    if (!lacksSqlite(error)) throw noRoom(path, error);
+    say(`${LACKS_SQLITE}, so the state is in memory; if it is large, ${WITH_SQLITE.next}`);
     return new MemoryStore();
   }
 }

@@ -17,6 +17,7 @@ import { laterStateFile } from "../members/key_schedule.ts";
 import { required } from "../parser/required.ts";
 import { INTERRUPTED, listenForTermination } from "../stop_signals.ts";
 import type { Terminal } from "../terminal.ts";
+import { LACKS_SQLITE, lacksSqlite, WITH_SQLITE } from "./sqlite.ts";
 import { chosen, trusted, type TrustFlags } from "./choice.ts";
 import { bytesText, memberOf } from "./words.ts";
 
@@ -140,6 +141,9 @@ async function intoNewFile<T>(path: string, fill: (store: SqliteStore) => Promis
     await store?.close();
     clear();
     if (error instanceof SnapshotError) throw error;
+    if (lacksSqlite(error)) {
+      throw new CliError(`--state: ${LACKS_SQLITE}, which a state file needs`, EXIT.usage, WITH_SQLITE);
+    }
     throw new CliError(`--state: ${reasonOf(error)}`, EXIT.usage, { next: "no state file was left" });
   } finally {
     forget();
