@@ -6,6 +6,7 @@
 import { deferred } from "../../node/async/deferred.ts";
 import { GrowingBuffer } from "../../wire/mod.ts";
 import { BodyBudget } from "./body_budget.ts";
+import { BodyChunks } from "./chunks.ts";
 import type { Deadlines } from "./deadlines.ts";
 import { Problem, shorten } from "../problem.ts";
 import { type Sender, unknownSender } from "./sender.ts";
@@ -104,22 +105,22 @@ export class BodyReader {
   /** Discards an unwanted body, if it has not been read. Never throws. */
   async discard(request: Request, sender: Sender = unknownSender()): Promise<void> {
     if (request.body === null) return;
-    const reader = request.body.getReader();
+    const body = new BodyChunks(request.body);
     try {
       await this.#held(sender, async (reading) => {
-        reading.cancelWith(reader);
+        reading.cancelWith(body);
         let [bytes, chunks] = [0, 0];
         while (bytes <= MAX_DISCARDED_BYTES && chunks++ < MAX_DISCARDED_CHUNKS) {
-          const next = await reader.read();
-          if (next.done) return;
-          bytes += next.value.length;
+          const chunk = await body.read();
+          if (chunk === null) return;
+          bytes += chunk.length;
           sender.cost += 1 / CHUNKS_PER_REQUEST;
         }
-        await reader.cancel();
+        await body.cancel();
       });
     } catch {
       /* the body is gone in any case */
-      reader.cancel().catch(() => {});
+      void body.cancel();
     }
   }
 
@@ -146,8 +147,6 @@ export class BodyReader {
   }
 }
 
-type Chunks = ReadableStreamDefaultReader<Uint8Array>;
-
 /** The reading of one body. */
 class Reading {
   /** Why it was aborted; null if it was not. */
@@ -167,9 +166,9 @@ class Reading {
     this.#stop();
   }
 
-  /** Makes an abort cancel this reader: a pending read ends, and the host frees its buffers. */
-  cancelWith(reader: Chunks): void {
-    this.#stop = () => void reader.cancel().catch(() => {});
+  /** Makes an abort cancel this body: a pending read ends, and the host frees its buffers. */
+  cancelWith(body: BodyChunks): void {
+    this.#stop = () => void body.cancel();
     if (this.problem) this.#stop();
   }
 
@@ -203,20 +202,20 @@ async function readBuffered(
  */
 async function readStreamed({ body }: Request, maxBytes: number, reading: Reading): Promise<Uint8Array> {
   if (body === null) return new Uint8Array();
-  const reader: Chunks = body.getReader();
-  reading.cancelWith(reader);
+  const chunks = new BodyChunks(body);
+  reading.cancelWith(chunks);
   const buffer = new GrowingBuffer();
   try {
-    for (let next = await reader.read(); !next.done; next = await reader.read()) {
-      if (buffer.length + next.value.length > maxBytes) throw tooLarge(maxBytes, `more than ${maxBytes} bytes`);
-      reading.hold(next.value.length);
-      buffer.add(next.value);
+    for (let chunk = await chunks.read(); chunk !== null; chunk = await chunks.read()) {
+      if (buffer.length + chunk.length > maxBytes) throw tooLarge(maxBytes, `more than ${maxBytes} bytes`);
+      reading.hold(chunk.length);
+      buffer.add(chunk);
       if (buffer.hasTinyChunks) throw tooSmallChunks(buffer);
     }
     if (reading.problem) throw reading.problem;
     return buffer.take();
   } catch (error) {
-    reader.cancel().catch(() => {});
+    void chunks.cancel();
     throw error instanceof Problem ? error : reading.problem ?? brokenOff(reading);
   }
 }
