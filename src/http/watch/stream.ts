@@ -62,13 +62,17 @@ export class WatchStream {
     // Numbers that are no longer kept are skipped.
     this.#next = Math.max(this.#next, changes.first);
     this.#seen = Math.max(this.#seen, this.#next);
-    while (this.#seen <= turns.last) {
-      const { through, batches } = turns.gathered(watch, this.#seen);
+    if (this.#seen <= turns.last) {
+      const gathered = turns.gathered(watch, this.#seen);
+      if (!gathered) return undefined;
+      const { through, batches } = gathered;
       if (batches.length > 0) return this.#tell(turns.line({ watch, from: this.#next, through, batches }), through);
       this.#seen = through + 1;
     }
     const isAtEnd = changes.isClosed && this.#seen >= changes.next;
-    const isQuiet = timer.monotonic() - this.#toldAt >= QUIET_MS;
+    // One that still looks at former numbers says so now and then, and not at each look.
+    const isBehind = this.#seen <= turns.last;
+    const isQuiet = timer.monotonic() - (isBehind ? this.#lineAt : this.#toldAt) >= QUIET_MS;
     if (this.#next < this.#seen && (isAtEnd || isQuiet)) {
       const through = this.#seen - 1;
       return this.#tell(turns.line({ watch, from: this.#next, through, batches: [] }), through);

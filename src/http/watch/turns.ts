@@ -14,11 +14,17 @@ import {
   type WatchStatement,
   watchText,
 } from "../../wire/mod.ts";
+import { changesIn } from "./batch_index.ts";
 
 /** The least time between two turns, ms. */
 const INTERVAL_MS = 40;
-/** The most new work of one turn: lines, each with a signature, and characters of changes. A stream that gets nothing waits for the next turn. */
-const BUDGET = { lines: 16, characters: 512 * 1024 };
+/**
+ * The most new work of one turn: lines, each with a signature; characters of changes; and changes that are looked at, also those that nobody watches.
+ * A stream that gets nothing waits for the next turn.
+ */
+const BUDGET = { lines: 16, characters: 512 * 1024, looks: 32 * 1024 };
+/** The most looks of one stream in a turn, if they are at more than one batch: so many streams share a turn. */
+const MAX_LOOKS = 4 * 1024;
 /** The most characters of changes in one line, if more than one batch is in it. */
 const MAX_LINE = 128 * 1024;
 
@@ -35,6 +41,8 @@ export interface TurnsOptions {
 interface Gathered {
   readonly through: number;
   readonly batches: readonly (readonly [sequence: number, content: WatchedContent])[];
+  /** The number of changes and batches that were looked at. */
+  readonly looks: number;
 }
 
 /** The turns of one replica. */
@@ -76,12 +84,16 @@ export class Turns {
     this.#wake();
   }
 
-  /** The watched changes of the numbers from `from` on, as many as fit a line. */
-  gathered(watch: Watched, from: number): Gathered {
+  /** The watched changes of the numbers from `from` on, as many as fit a line and a stream's share; `null`: no more in this turn. */
+  gathered(watch: Watched, from: number): Gathered | null {
     const key = `${from} ${watchText(watch)}`;
-    const known = this.#gathered.get(key) ?? gather(this.#options.changes, watch, { from, last: this.#last });
-    this.#gathered.set(key, known);
-    return known;
+    const known = this.#gathered.get(key);
+    if (known) return known;
+    if (this.#left.looks <= 0) return null;
+    const gathered = gather(this.#options.changes, watch, { from, last: this.#last });
+    this.#left.looks -= gathered.looks;
+    this.#gathered.set(key, gathered);
+    return gathered;
   }
 
   /** The line of a statement; `null`: no more in this turn. */
@@ -143,18 +155,20 @@ export class Turns {
 
 function gather(changes: ChangeLog, watch: Watched, { from, last }: { from: number; last: number }): Gathered {
   const batches: (readonly [number, WatchedContent])[] = [];
-  let [through, characters] = [from - 1, 0];
-  while (through < last && characters <= MAX_LINE && batches.length < MAX_WATCH_BATCHES) {
-    const { sequence, requests, operations, changes: all } = changes.at(++through);
+  let [through, characters, looks] = [from - 1, 0, 0];
+  while (through < last && characters <= MAX_LINE && batches.length < MAX_WATCH_BATCHES && looks < MAX_LOOKS) {
+    const batch = changes.at(++through);
+    const { sequence, requests, operations } = batch;
+    looks++;
     if ("batches" in watch) {
       batches.push([sequence, { requests, operations }]);
       continue;
     }
-    const content = all
-      .filter(({ key }) => "key" in watch ? key === watch.key : key.startsWith(watch.prefix))
-      .map(({ key, value }) => [key, value] as const);
+    const found = changesIn(batch, watch);
+    looks += found.looks;
+    const content = found.changes.map(({ key, value }) => [key, value] as const);
     if (content.length > 0) batches.push([sequence, content]);
     characters += content.reduce((sum, [key, value]) => sum + key.length + (value?.length ?? 0), 0);
   }
-  return { through, batches };
+  return { through, batches, looks };
 }

@@ -26,6 +26,8 @@ export interface ChangedBatch {
  * not kept at all.
  */
 export const KEPT_CHANGES = { batches: 4_096, characters: 4 * 2 ** 20 };
+/** What a change counts besides its characters: an object takes memory, and the time of each who looks for others. */
+const CHANGE_CHARACTERS = 32;
 
 /** Records changes. */
 export class ChangeLog {
@@ -134,5 +136,5 @@ export class ChangeLog {
 }
 
 function sizeOf(changes: readonly StateChange[]): number {
-  return changes.reduce((sum, { key, value }) => sum + key.length + (value?.length ?? 0), 0);
+  return changes.reduce((sum, { key, value }) => sum + CHANGE_CHARACTERS + key.length + (value?.length ?? 0), 0);
 }
