@@ -10,7 +10,7 @@ import { MUTANTS } from "./list/mod.ts";
 import type { Mutant } from "./mutant.ts";
 import { sampleMutants } from "./sample.ts";
 import { trySampled } from "./sampled_runs.ts";
-import { schedule, type Trial, wordsOf } from "./schedule.ts";
+import { schedule, scheduleWith, type Trial, wordsOf } from "./schedule.ts";
 import { complaintsOf, HEADING, lineOf, type Tried } from "./verdict.ts";
 
 const HELP = `Plants small bugs in a copy of the code, one at a time, and has the simulator find them.
@@ -21,6 +21,7 @@ const HELP = `Plants small bugs in a copy of the code, one at a time, and has th
   --list         what there is, and why each is a bug
   --seed S       the first seed (1)
   --runs N       runs that each is tried on at most (210)
+  --kinds K,…    only the runs of the list in which these kinds of trouble are chosen
   --limit S      seconds that each may take at most (180)
   --lanes N      so many at once (2)
   --sample N     instead of those of the list so many fresh ones, made by rule from the code of core, node, stores and client
@@ -132,7 +133,11 @@ function parse(args: readonly string[]): Options {
     only: (values.only ?? "").split(","),
     list: values.list ?? false,
     help: values.help ?? false,
-    trials: schedule(values.sample === undefined ? seed : 1, natural("runs", values.runs, 210)),
+    trials: trialsOf(
+      values.kinds?.split(","),
+      values.sample === undefined ? seed : 1,
+      natural("runs", values.runs, 210),
+    ),
     limitMs: 1000 * natural("limit", values.limit, 180),
     lanes: natural("lanes", values.lanes, 2),
   };
@@ -150,6 +155,7 @@ function parseValues(args: readonly string[]) {
         tests: { type: "string" },
         seed: { type: "string" },
         runs: { type: "string" },
+        kinds: { type: "string" },
         limit: { type: "string" },
         lanes: { type: "string" },
         help: { type: "boolean", short: "h" },
@@ -158,6 +164,14 @@ function parseValues(args: readonly string[]) {
   } catch (error) {
     throw new CliError(`${(error as Error).message.split(/\. |\n/, 1)[0]!}\nTry --help.`, 2);
   }
+}
+
+/** The runs of the list, or as many of those in which these kinds are chosen. */
+function trialsOf(kinds: readonly string[] | undefined, seed: number, runs: number): readonly Trial[] {
+  if (!kinds) return schedule(seed, runs);
+  const trials = scheduleWith(kinds, seed, runs);
+  if (trials.length > 0) return trials;
+  throw new CliError(`--kinds: no run of the list has ${kinds.join(", ")}`, 2);
 }
 
 function natural(name: string, text: string | undefined, otherwise: number): number {

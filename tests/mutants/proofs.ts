@@ -45,6 +45,8 @@ const outbox = inFile("src/node/out/outbox.ts");
 const inputs = inFile("src/node/durable/kept_inputs.ts");
 const handOver = inFile("src/core/views/hand_over.ts");
 const own = inFile("src/core/recovery/own_messages.ts");
+const identity = inFile("src/node/storage/identity.ts");
+const clusterMember = inFile("src/node/epochs/cluster_member.ts");
 const chain = inFile("src/node/epochs/chain_store.ts");
 
 const EPOCHS = ["tests/snapshot/epochs_test.ts"];
@@ -397,6 +399,27 @@ export const PROOFS: readonly ProofMutant[] = [
       "two instances of a member start at once: the one whose store the other leads to the next epoch opens it again",
     edits: [chain("if (!(error instanceof OtherEpochError) || attempt", "if (attempt > 0 || attempt")],
     tests: ["tests/node/epochs_test.ts"],
+  },
+  {
+    name: "entered-twice",
+    why: "of two instances on one store, the second one removes what the first one has signed in the next epoch",
+    edits: [chain("    if (chainIn(loaded).length >= entering.epochs.at(-1)!.number) return;\n", "")],
+    tests: ["tests/node/epochs_test.ts"],
+  },
+  {
+    name: "store-of-another-epoch-read",
+    why: "of two instances on one store, one goes on in a closed epoch with the records of the next one",
+    edits: [identity("if (found !== epoch) throw", "if (found < 0) throw")],
+    tests: ["tests/node/newer_epochs_test.ts"],
+  },
+  {
+    name: "end-of-a-former-epoch-noted-again",
+    why:
+      "of two instances on one store, one leads the other from the end of an epoch that is over to the epoch after it once more",
+    edits: [
+      clusterMember("if (this.#isClosed || this.epoch.number !== number) return;", "if (this.#isClosed) return;"),
+    ],
+    tests: ["tests/node/newer_epochs_test.ts"],
   },
 ];
 

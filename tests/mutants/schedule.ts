@@ -50,6 +50,16 @@ export function schedule(firstSeed: number, runs: number): readonly Trial[] {
   }));
 }
 
+/** So many of these runs: those in which all these kinds are chosen. */
+export function scheduleWith(kinds: readonly string[], firstSeed: number, runs: number): readonly Trial[] {
+  const ways = ROUND.filter((way) => kinds.every((kind) => way.kinds?.some((chosen) => chosen === kind)));
+  if (ways.length === 0) return [];
+  const rounds = Math.ceil(runs / ways.length);
+  return schedule(firstSeed, rounds * ROUND.length)
+    .filter((trial) => kinds.every((kind) => trial.kinds?.some((chosen) => chosen === kind)))
+    .slice(0, runs);
+}
+
 /** A trial for people, as `deno task simulate` takes it. */
 export function wordsOf({ profile, seed, replicas, store, kinds }: Trial): string {
   return `${profile}${replicas ? `/${replicas}` : ""} seed ${seed}${

@@ -4,6 +4,7 @@ import type { Digest } from "../../src/core/messages/ids.ts";
 import { createSigner, sha256 } from "../../src/crypto/mod.ts";
 import { decodeFrame } from "../../src/wire/mod.ts";
 import { MemoryStore } from "../../src/stores/memory.ts";
+import { enterEpoch } from "../../src/node/epochs/chain_store.ts";
 import { ReplicaNode } from "../../src/node/node.ts";
 import { ForeignStoreError, OtherEpochError } from "../../src/node/storage/store_errors.ts";
 import { systemTimer } from "../../src/runtime/host/system_timer.ts";
@@ -455,5 +456,30 @@ Deno.test("a member's new key does not run on the store of its old key", async (
   await cluster.crash("Dog");
   cluster.stores.set("Eagle", cluster.stores.get("Dog")!.reopen());
   await assertRejects(() => cluster.open("Eagle"), ForeignStoreError, "Each key has a store of its own");
+  await cluster.close();
+});
+
+Deno.test("who enters an epoch to which another instance has led the store removes nothing that was signed there", async () => {
+  const cluster = await new Members().openAll();
+  const operation = await cluster.operation(cluster.member("Apple").epoch, { checkpointInterval: 16, logWindow: 64 });
+  assert((await cluster.vouch("Ball", "admin", 1, operation)).startsWith("ok"));
+  await cluster.reached(1, FOUR);
+  assert((await cluster.vouch("Ball", "a", 1, "INCR n")).startsWith("ok"));
+  await cluster.alike(FOUR);
+  await cluster.crash("Dog");
+  const store = cluster.stores.get("Dog")!.reopen();
+  const { records, version } = await store.load();
+  assert([...records.keys()].some((key) => key.startsWith("committed/")), [...records.keys()].join(" "));
+  const { epochs } = cluster.member("Dog");
+  const member = { self: 3, publicKey: keyOf("Dog").publicKey };
+  await enterEpoch(store, {
+    links: cluster.member("Dog").linksAfter(0),
+    epochs,
+    member,
+    hash: sha256,
+    start: "resume",
+  });
+  assertEquals((await store.load()).records, records);
+  assertEquals((await store.load()).version, version);
   await cluster.close();
 });

@@ -41,7 +41,7 @@ import type {
 import { encodeFrame, unpack } from "../../wire/mod.ts";
 import { withDigest } from "../environment.ts";
 import type { WriteSet } from "../storage/record_writer.ts";
-import { areAlike, plainOf, setBack, suspectAlike, timersOf } from "../storage/timers_record.ts";
+import { areAlike, CLOCKS_APART_MS, plainOf, setBack, suspectAlike, timersOf } from "../storage/timers_record.ts";
 import { signedOf } from "./task.ts";
 
 /** The persisted inputs and timers in a store. */
@@ -81,8 +81,6 @@ const KINDS: readonly Kind[] = [
 const STABLE = "input/stable-checkpoint";
 /** Minimum interval of commits with nothing but timers, ms. */
 const TIMERS_MS = 250;
-/** The clocks of two instances of a replica differ by less, ms. */
-const CLOCKS_APART_MS = 5_000;
 
 /** Persists the inputs of one replica. */
 export class KeptInputs {
@@ -153,6 +151,8 @@ export class KeptInputs {
   /**
    * Timers of another instance, whose clock is a little ahead, by this one's. Without that two instances would write, and the one ahead would take each
    * write for time that has passed: each commit of one made the other start anew, without end.
+   * The price: what this one has waited for its primary is not written for that alone, until its clock has overtaken the one ahead. If it starts anew
+   * before that, it waits so much longer, {@linkcode CLOCKS_APART_MS} at most.
    */
   #onThisClock(written: Timers, now: number): Timers {
     const ahead = written.steppedAt - now;

@@ -6,6 +6,9 @@ import type { Millis } from "../../core/messages/ids.ts";
 import type { AgreedHandOver, Timers } from "../../core/records.ts";
 import { inSeconds } from "../../core/views/agreed_hand_overs.ts";
 
+/** The clocks of two instances of a replica differ by less, ms. */
+export const CLOCKS_APART_MS = 5_000;
+
 /** Encodes the timers as whole numbers, in this order. */
 export function plainOf(timers: Timers): readonly number[] {
   const { steppedAt, awakeMs, suspectAt, suspectAtLatest, suspectTimeoutMs, suspectExecuted } = timers;

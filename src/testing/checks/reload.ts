@@ -15,6 +15,7 @@ import { configurePort, termsOf } from "../../node/epochs/cryptography.ts";
 import { settingsFor } from "../../node/options.ts";
 import type { Loaded, Store } from "../../node/ports.ts";
 import { restore } from "../../node/storage/opening.ts";
+import { CLOCKS_APART_MS } from "../../node/storage/timers_record.ts";
 import { encodeBatch } from "../../wire/mod.ts";
 import { lostBody } from "./bodies.ts";
 import type { Disk } from "../hosts/disk.ts";
@@ -184,8 +185,14 @@ function patienceLost({ suspectAt, awakeMs, steppedAt }: Timers, { timers }: Sto
   const inStore = timers.suspectAt - timers.awakeMs - sinceMs;
   const mostInStore = inStore + Math.max(0, sinceMs - timers.suspectTimeoutMs / 2);
   const left = suspectAt - awakeMs;
+  // The store may have the timers of another instance, whose clock is ahead. This one read them when that was at most CLOCKS_APART_MS. What it has
+  // waited since then it need not write, until its clock has overtaken the other.
+  const aheadMs = timers.steppedAt - steppedAt;
+  const unwrittenMs = aheadMs > 0 ? Math.max(0, CLOCKS_APART_MS - aheadMs) : 0;
   // Overdue timers are due at once, however long they are overdue.
-  if (Math.max(0, left) >= Math.max(0, inStore) - 2 && Math.max(0, left) <= Math.max(0, mostInStore) + 2) return null;
+  if (
+    Math.max(0, left) >= Math.max(0, inStore - unwrittenMs) - 2 && Math.max(0, left) <= Math.max(0, mostInStore) + 2
+  ) return null;
   return `waits for ${Math.round(inStore)} ms more; in memory it is ${Math.round(left)}`;
 }
 
