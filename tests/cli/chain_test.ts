@@ -6,7 +6,7 @@ import { readCluster } from "../../src/cli/find_cluster.ts";
 import { chainJson } from "../../src/cli/members/chain_file.ts";
 import { followLinks, followMembers } from "../../src/cli/members/follow.ts";
 import { clusterId } from "../../src/crypto/mod.ts";
-import { decodeLink, type Epoch, firstEpoch, followLink } from "../../src/wire/epochs/mod.ts";
+import { decodeLink, type Epoch, firstEpoch, followLink, propose } from "../../src/wire/epochs/mod.ts";
 import { fromBase64, toBase64 } from "../../src/wire/mod.ts";
 import { clusterFile, FOUR, keyOf, OTHERS, urlsOf } from "../node/_epochs.ts";
 import { crypto, linkOf, operationFor } from "../wire/_epochs.ts";
@@ -182,6 +182,20 @@ Deno.test("a longer chain that forks from the kept one, signed with old keys, is
     assertStringIncludes(error.message, `expected the configuration ${context} in epoch 1, which is known`);
     assertEquals([kept.present.context, kept.links], [context, [true1]]);
     assertEquals((await linksIn(`${folder}/chain.json`)).map((link) => fromBase64(link)), [true1]);
+
+    // A proposal that continues the fork: nobody signs it who knows better.
+    const made = propose(second, { logWindow: 64 });
+    const proposal = JSON.stringify({ ...made, links: [toBase64(false1)] });
+    await Deno.writeTextFile(`${folder}/next.json`, proposal);
+    await Deno.writeTextFile(`${folder}/Apple.key`, keyOf("Apple").privateKey, { mode: 0o600 });
+    const at = ["--cluster", `${folder}/cluster.json`];
+    for (const action of ["sign", "show"]) {
+      assertMatch(
+        await refused("members", action, `${folder}/next.json`, "--key", `${folder}/Apple.key`, ...at),
+        /^1 .*next\.json: its chain has another epoch 1 than the known one/,
+      );
+    }
+    assertEquals(await Deno.readTextFile(`${folder}/next.json`), proposal);
   });
 });
 

@@ -87,8 +87,22 @@ Deno.test("a member is replaced by a proposal that a quorum signs, and a file wi
     const { configuration } = rest;
     const stale = { ...configuration, genesis: { ...configuration.genesis, logWindow: 32 } };
     await Deno.writeTextFile(late, JSON.stringify({ ...rest, configuration: stale, approvals: {} }));
-    for (const name of FOUR) await printed("members", "sign", late, "--key", `${folder}/${name}.key`, ...at);
-    assertMatch(await refused("members", "submit", late, ...at), /^1 .*wrong-epoch: expected epoch 2, got 1/);
+    // Who keeps the chain does not sign what is over.
+    for (const action of ["sign", "show"]) {
+      const error = await refused("members", action, late, "--key", `${folder}/Apple.key`, ...at);
+      assertMatch(error, /^1 .*late\.json: wrong-epoch: expected epoch 2, got 1: the cluster is in epoch 1 already/);
+    }
+    assertEquals(JSON.parse(await Deno.readTextFile(late)).approvals, {});
+    assertMatch(
+      await refused("members", "sign", file, "--key", `${folder}/Candy.key`, ...at),
+      /^1 .*next\.json: epoch 1 is in force already with this configuration; nothing was signed/,
+    );
+    assertMatch((await printed("members", "show", file, ...at)).text, /\nepoch 1 is in force already$/);
+    // Who does not, finds out when it is sent.
+    await Deno.copyFile(`${folder}/cluster.json`, `${folder}/copy.json`);
+    const away = ["--cluster", `${folder}/copy.json`];
+    for (const name of FOUR) await printed("members", "sign", late, "--key", `${folder}/${name}.key`, ...away);
+    assertMatch(await refused("members", "submit", late, ...away), /^1 .*wrong-epoch: expected epoch 2, got 1/);
     const after = await json("members", "list", ...at);
     assertEquals([after.epoch, after.limits.maxSessions], [1, 2048]);
     assertEquals(after.members.map(({ name }: { name: string }) => name), ["Apple", "Ball", "Candy", "Eagle"]);

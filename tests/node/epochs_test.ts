@@ -9,7 +9,8 @@ import { ReplicaNode } from "../../src/node/node.ts";
 import { ForeignStoreError, OtherEpochError } from "../../src/node/storage/store_errors.ts";
 import { systemTimer } from "../../src/runtime/host/system_timer.ts";
 import { KeyValue } from "../../src/machines/mod.ts";
-import { decodeLink, encodeLink, LinkError } from "../../src/wire/epochs/mod.ts";
+import { decodeLink, encodeLink, followLink, LinkError } from "../../src/wire/epochs/mod.ts";
+import { crypto, linkOf, operationFor } from "../wire/_epochs.ts";
 import { clusterFile, FOUR, keyOf, memberOf, Members, OTHERS, until, urlsOf } from "./_epochs.ts";
 
 const replaced = { replicas: OTHERS.map(memberOf), urls: urlsOf(OTHERS) };
@@ -481,5 +482,24 @@ Deno.test("who enters an epoch to which another instance has led the store remov
   });
   assertEquals((await store.load()).records, records);
   assertEquals((await store.load()).version, version);
+  await cluster.close();
+});
+
+Deno.test("a fork that all keys of the epoch before have signed leads a member nowhere", async () => {
+  const cluster = await new Members().openAll();
+  const [first] = cluster.member("Apple").epochs;
+  const operation = await cluster.operation(first!, { checkpointInterval: 16, logWindow: 64 });
+  const member = cluster.member("Dog");
+  assert((await cluster.vouch("Ball", "admin", 1, operation)).startsWith("ok"));
+  await cluster.reached(1, FOUR);
+  const { context } = member.epoch;
+  const fork = await linkOf(first!, await operationFor(first!, { checkpointInterval: 4 }));
+  const forked = await followLink(first!, decodeLink(fork), crypto);
+  const further = await linkOf(forked, await operationFor(forked, { checkpointInterval: 2 }));
+  for (const [links, after] of [[[fork], 1], [[fork, further], 1], [[fork, further], 0]] as const) {
+    assertEquals(await member.follow(links, after), false);
+    assertEquals([member.epoch.number, member.epoch.context], [1, context]);
+  }
+  assert((await cluster.vouch("Dog", "a", 1, "INCR n")).startsWith("ok"));
   await cluster.close();
 });

@@ -21,6 +21,7 @@ import { exists, replaceFileInTurn } from "../files.ts";
 import type { FoundCluster } from "../find_cluster.ts";
 import { linksOf, readJson } from "./chain_file.ts";
 import { type Followed, followLinks } from "./follow.ts";
+import type { KeptChain } from "./kept_chain.ts";
 
 /** A proposal that was read and checked. */
 export interface CheckedProposal {
@@ -79,6 +80,38 @@ function checkApprovals({ present }: Followed, { approvals }: Proposal, hash: st
       `approvals.${name}: not ${name}'s signature under this configuration: the file was changed after ${name} signed it`,
     );
   }
+}
+
+/**
+ * Whether the epoch of a proposal is in force already, as far as the kept chain knows. The links in the file prove only that
+ * it continued the chain once: it may be an old file, or one for which somebody has misused the keys of a closed epoch.
+ * @throws {CliError} if another configuration is in force there, or the file's links lead away from the kept chain.
+ */
+export function isInForce(path: string, { proposal, followed, hash }: CheckedProposal, kept: KeptChain): boolean {
+  const { epoch: number } = proposal.configuration;
+  const known = kept.followed.epochs;
+  const common = Math.min(known.length, followed.epochs.length) - 1;
+  if (known[common]!.context !== followed.epochs[common]!.context) {
+    throw new CliError(
+      `${path}: its chain has another epoch ${common} than the known one: expected ${known[common]!.context}, got ${
+        followed.epochs[common]!.context
+      }`,
+      EXIT.no,
+      { next: "do not sign it; ask whoever made it, and the members' operators" },
+    );
+  }
+  if (known[number]?.context === hash) return true;
+  if (kept.present.number < number) return false;
+  throw wrongEpoch(path, number, kept.present.number);
+}
+
+/** The refusal of a proposal for an epoch that has begun with another configuration. */
+export function wrongEpoch(path: string, got: number, present: number): CliError {
+  return new CliError(
+    `${path}: wrong-epoch: expected epoch ${present + 1}, got ${got}: the cluster is in epoch ${present} already`,
+    EXIT.no,
+    { next: "make a new proposal: pbft members propose" },
+  );
 }
 
 /**

@@ -12,7 +12,7 @@ import { durationMs } from "../parser/duration.ts";
 import type { Terminal } from "../terminal.ts";
 import { type Followed, followMembers, presentOf } from "./follow.ts";
 import { keepIn, type KeptChain } from "./kept_chain.ts";
-import type { CheckedProposal } from "./proposal_file.ts";
+import { type CheckedProposal, wrongEpoch } from "./proposal_file.ts";
 import { namesText } from "./words.ts";
 
 /** The proposal to send, and how to send it. */
@@ -59,15 +59,7 @@ export async function submit(submission: Submission): Promise<Submitted> {
   const now = await presentOf(found, { links, further: urls });
   await keepIn(kept, now.links, submission.terminal);
   if (now.epochs[number]?.context === hash) return await inForce(null, now, submission);
-  if (now.present.number >= number) {
-    throw new CliError(
-      `${path}: wrong-epoch: expected epoch ${
-        now.present.number + 1
-      }, got ${number}: the cluster is in epoch ${now.present.number} already`,
-      EXIT.no,
-      { next: "make a new proposal: pbft members propose" },
-    );
-  }
+  if (now.present.number >= number) throw wrongEpoch(path, number, now.present.number);
   const operation = operationOf(now.present, proposal);
   const { key, timeout = DEFAULT_TIMEOUT, terminal } = submission;
   const values = { timeout, ...(key !== undefined && { key }) };

@@ -13,7 +13,13 @@ import { type Followed, presentOf } from "../../members/follow.ts";
 import { keepIn, KeptChain } from "../../members/kept_chain.ts";
 import { stateFileOf } from "../../members/key_schedule.ts";
 import { membersShown, type Shown } from "../../members/list.ts";
-import { type CheckedProposal, readProposal, writeApprovals, writeNewProposal } from "../../members/proposal_file.ts";
+import {
+  type CheckedProposal,
+  isInForce,
+  readProposal,
+  writeApprovals,
+  writeNewProposal,
+} from "../../members/proposal_file.ts";
 import { submit } from "../../members/submit.ts";
 import { changesText, namesText, sizeText } from "../../members/words.ts";
 import { tryMigration } from "../../members/dry_run.ts";
@@ -145,7 +151,11 @@ async function evidence({ values }: MembersCall, file: string): Promise<Shown> {
 
 async function show({ values }: MembersCall, file: string): Promise<Shown> {
   const path = file || DEFAULT_FILE;
-  return shownOf(path, await readProposal(path, await findCluster(values.cluster)));
+  const found = await findCluster(values.cluster);
+  const checked = await readProposal(path, found);
+  const isOver = isInForce(path, checked, await KeptChain.openKnown(found, values.chain));
+  const { lines, ...shown } = shownOf(path, checked);
+  return { ...shown, lines: isOver ? [...lines, `epoch ${shown.json.epoch} is in force already`] : lines };
 }
 
 async function sign({ values, terminal }: MembersCall, file: string): Promise<Shown> {
@@ -153,6 +163,12 @@ async function sign({ values, terminal }: MembersCall, file: string): Promise<Sh
   const found = await findCluster(values.cluster);
   const checked = await readProposal(path, found);
   const { proposal, followed, standing } = checked;
+  if (isInForce(path, checked, await KeptChain.openKnown(found, values.chain))) {
+    throw new CliError(
+      `${path}: epoch ${proposal.configuration.epoch} is in force already with this configuration; nothing was signed`,
+      EXIT.no,
+    );
+  }
   const keyPath = oneKey(values.key, "the private key of a member");
   const { privateKey, warning } = readKey(keyPath);
   if (warning) terminal.say(`warning: ${warning}`);
