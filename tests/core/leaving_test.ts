@@ -1,7 +1,8 @@
 /** Nobody leaves a view alone, and nobody stays alone in another. */
 import { assert, assertEquals } from "@std/assert";
-import type { ReplicaId } from "../../src/core/messages/ids.ts";
-import type { GatewayRequest } from "../../src/core/messages/messages.ts";
+import { DEFAULT_SETTINGS } from "../../src/core/config.ts";
+import type { ReplicaId, View } from "../../src/core/messages/ids.ts";
+import type { GatewayRequest, Status, Suspicion } from "../../src/core/messages/messages.ts";
 import { encodeOperation, KeyValue } from "../../src/machines/mod.ts";
 import { plainOf, timersOf } from "../../src/node/storage/timers_record.ts";
 import { TestClient } from "./_client.ts";
@@ -353,4 +354,42 @@ Deno.test("a replica that is started anew for each message, and reads and execut
     assert(loads.length >= starts, "it reads at each start");
     assertEquals(statusOf(cluster, 1).lastExecuted, lastExecuted);
   }
+});
+
+Deno.test("a liar that asks for a hand-over again and again does not make a replica that suspects its primary sign, store and send each time", () => {
+  const [lies, everyMs] = [200, 10];
+  const cluster = new Cluster();
+  const ada = new TestClient(cluster, 1).open();
+  cluster.runFor(500);
+  // Replica 2 suspects its primary, and nobody else does.
+  cluster.filter = (from, to) => from !== 2 && to !== 2;
+  cluster.submit(ada.request(["x=1"]), [2]);
+  cluster.runFor(3_000);
+  const own = () => cluster.host(2).disk.suspicion!.suspicion.message;
+  assertEquals([own().view, own().standing], [1 as View, "suspects"]);
+  let stored = 0;
+  cluster.onStep = (host, _input, { records }) => {
+    if (host.id === 2) stored += records.filter(({ kind }) => kind === "suspicion").length;
+  };
+  const claim = claimOf(cluster, 2, 3, 5);
+  cluster.deliver(2 as ReplicaId, signed({ ...claim, number: 10_000_000 } as unknown as Status));
+  const { executed } = own();
+  for (let i = 0; i < lies; i++) {
+    cluster.deliver(
+      2 as ReplicaId,
+      signed<Suspicion>({
+        kind: "suspicion",
+        replica: 3 as ReplicaId,
+        view: 2 as View,
+        executed,
+        number: 1_000 + i,
+        standing: "agrees",
+      }),
+    );
+    cluster.runFor(everyMs);
+  }
+  // It agrees, as the one that asks may be needed, and suspects again: both once per interval in which a correct replica asks.
+  const most = 2 * Math.ceil(lies * everyMs / DEFAULT_SETTINGS.statusIntervalMs);
+  assert(stored >= 2 && stored <= most, `${stored} announcements for ${lies} lies`);
+  assertEquals([own().view, own().standing], [1 as View, "suspects"]);
 });

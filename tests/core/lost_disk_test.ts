@@ -317,6 +317,16 @@ Deno.test("statuses from before the start are no reports, whoever repeats them",
   assertEquals(cluster.host(3).disk.lostDisk!.bound, 16 as SequenceNumber);
 });
 
+Deno.test("what a replica that lost its disk has said itself is no report, whoever returns it", () => {
+  const cluster = new Cluster();
+  cluster.filter = () => false;
+  cluster.loseDisk(3);
+  for (const replica of [0, 1, 3]) cluster.step(3, { kind: "status", status: reportTo(cluster, 3, { replica }) });
+  assertEquals(cluster.host(3).disk.lostDisk!.bound, null);
+  cluster.step(3, { kind: "status", status: reportTo(cluster, 3, { replica: 2 }) });
+  assertEquals(cluster.host(3).disk.lostDisk!.bound, 16 as SequenceNumber);
+});
+
 Deno.test("a liar's huge view does not keep a replica that lost its disk from voting, once all correct ones have reported", () => {
   const cluster = new Cluster({ n: 7 });
   const ada = new TestClient(cluster, 1).open();

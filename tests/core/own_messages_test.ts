@@ -1,7 +1,15 @@
 /** What a replica that starts has the others tell it: what it said, signed by itself. What an old copy of a store does is in tests/node/old_copy_test.ts. */
 import { assert, assertEquals } from "@std/assert";
 import type { ReplicaId, SequenceNumber, View } from "../../src/core/messages/ids.ts";
-import type { NewView, PrePrepare, Suspicion, ViewChange } from "../../src/core/messages/messages.ts";
+import type {
+  NewView,
+  PrePrepare,
+  Signed,
+  Status,
+  Suspicion,
+  Verified,
+  ViewChange,
+} from "../../src/core/messages/messages.ts";
 import { TestClient } from "./_client.ts";
 import { Cluster } from "./_cluster.ts";
 import { batchOf, show, signed, suspicionsFor, suspicionsOf } from "./_messages.ts";
@@ -262,3 +270,36 @@ for (const what of ["asks the others what it has sent", "finds that its store is
     }
   });
 }
+
+Deno.test("a liar that returns to a replica what this one has answered it does not make it count on with numbers that nobody takes", () => {
+  const cluster = new Cluster({ latencyMs: LATENCY_MS });
+  const ada = new TestClient(cluster, 1).open();
+  ada.call(["x=1"]);
+  cluster.crash(2); // the liar
+  const claim = {
+    kind: "status",
+    replica: 2,
+    view: 0,
+    phase: "active",
+    stable: 0,
+    executed: 1,
+    votesAbove: 0,
+    echo: 0,
+  };
+  const said: Signed[] = [];
+  cluster.onStep = (host, _input, { messages }) => {
+    if (host.id === 3) said.push(...messages.filter(({ to }) => to === 2).map(({ message }) => message));
+  };
+  // The others are heard only after the liar.
+  cluster.filter = () => false;
+  cluster.restart(3);
+  for (const number of [Number.MAX_SAFE_INTEGER - 1, Number.MAX_SAFE_INTEGER]) {
+    const lie = signed({ ...claim, number, challenge: 1, seen: number, stages: [] } as unknown as Status);
+    cluster.deliver(3 as ReplicaId, lie);
+    assert(said.length > 0, "the liar is answered");
+    for (const own of said.splice(0)) cluster.deliver(3 as ReplicaId, own as Verified<Signed<Status>>);
+  }
+  cluster.filter = () => true;
+  cluster.runUntil(() => !isAsking(cluster, 3), 5_000, "the replica votes");
+  assertEquals(ada.call(["x=2"]).map(show), ["ok 2"]);
+});

@@ -47,6 +47,7 @@ const handOver = inFile("src/core/views/hand_over.ts");
 const own = inFile("src/core/recovery/own_messages.ts");
 const identity = inFile("src/node/storage/identity.ts");
 const clusterMember = inFile("src/node/epochs/cluster_member.ts");
+const resending = inFile("src/core/upkeep/retransmission.ts");
 const chain = inFile("src/node/epochs/chain_store.ts");
 
 const EPOCHS = ["tests/snapshot/epochs_test.ts"];
@@ -373,7 +374,13 @@ export const PROOFS: readonly ProofMutant[] = [
     name: "handed-over-as-often-as-others-agree",
     why:
       "liars ask one correct replica after the other, and have one of themselves made primary as often as there are pairs",
-    edits: [handOver("  if (joined?.view !== view) leaving.joined = { view, at: elapsedMs };\n", "")],
+    edits: [handOver("  leaving.joined = { view, at: elapsedMs };\n", "")],
+    tests: ["tests/core/leaving_test.ts"],
+  },
+  {
+    name: "agrees-anew-to-each-message",
+    why: "a liar makes a replica that suspects its primary sign, store and send two announcements for each message",
+    edits: [handOver("  if (isRepeated(step, before, view)) return;\n", "")],
     tests: ["tests/core/leaving_test.ts"],
   },
   {
@@ -386,6 +393,12 @@ export const PROOFS: readonly ProofMutant[] = [
       ),
     ],
     tests: ["tests/core/own_messages_test.ts"],
+  },
+  {
+    name: "own-report-counts",
+    why: "a liar returns a status to a replica that lost its disk, which counts it as what another one says",
+    edits: [resending('  if (replica === step.self) return step.discard("status", replica, "duplicate");\n', "")],
+    tests: ["tests/core/lost_disk_test.ts"],
   },
   {
     name: "vote-after-the-end-is-an-old-copy",

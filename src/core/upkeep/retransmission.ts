@@ -109,6 +109,9 @@ export function onStatus(step: Step, status: Verified<Signed<Status>>): void {
   const { state, now } = step;
   const { message } = status;
   const { replica, executed, stable, stages } = message;
+  // A liar may return what this replica has sent it, and chooses itself what an answer echoes and has seen. So an own status must not count
+  // as what another replica says: not as a report on where the others are, nor on which numbers are used.
+  if (replica === step.self) return step.discard("status", replica, "duplicate");
   const allowance = allowanceOf(state.status.allowances, replica, { now, rate: RESENT });
   if (!isNew(step, message)) {
     // A replica that lost its disk, or runs on an old copy, may reuse numbers: it is told which ones it has used.

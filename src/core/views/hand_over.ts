@@ -88,6 +88,7 @@ export function grantHandOver(step: Step, { replica, view, standing }: Suspicion
   const failed = before?.failed ?? 0;
   const isTooSoon = before !== undefined && before.view !== view && elapsedMs < before.at + intervalMs * 2 ** failed;
   if (isTooSoon || (!isItsOwn && !isLeftOut)) return joinOthers(step, view, intervalMs);
+  if (isRepeated(step, before, view)) return;
   leaving.granted.set(replica, { view, at: elapsedMs, failed });
   agree(step, view);
 }
@@ -101,8 +102,23 @@ function joinOthers(step: Step, view: View, intervalMs: number): void {
   if (agreeing.length <= maxFaulty(n)) return;
   const { joined } = leaving;
   if (joined !== null && joined.view !== view && elapsedMs < joined.at + intervalMs) return;
-  if (joined?.view !== view) leaving.joined = { view, at: elapsedMs };
+  if (isRepeated(step, joined, view)) return;
+  leaving.joined = { view, at: elapsedMs };
   agree(step, view);
+}
+
+/**
+ * Whether this replica has agreed to the same a moment ago. A replica that suspects its primary has to agree all the same, because
+ * without the one that asks perhaps nobody can go on; and then it suspects again, because one announcement replaces the other. So a
+ * liar could make it sign, store and send two announcements for each message. A correct replica asks again with its status, not
+ * more often.
+ */
+function isRepeated(
+  { state: { clock }, env: { settings } }: Step,
+  before: { readonly view: View; readonly at: number } | null | undefined,
+  view: View,
+): boolean {
+  return before?.view === view && clock.elapsedMs < before.at + settings.statusIntervalMs;
 }
 
 /** Withdraws an agreement that has led to no view change. */

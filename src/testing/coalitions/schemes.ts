@@ -7,7 +7,7 @@ import type { Plot } from "./plot.ts";
 import { splitProposals, stallingPrimary } from "./proposals.ts";
 import { chosenQuorum, silence, withheldBodies } from "./reticence.ts";
 import type { Scheme } from "./scheme.ts";
-import { falseLosses, restructuring } from "./statements.ts";
+import { falseLosses, restructuring, returnedStatuses } from "./statements.ts";
 import { deposing, handingOver, privateCertificates, twoNewViews } from "./view_changes.ts";
 import { lateVotes } from "./votes.ts";
 
@@ -25,6 +25,7 @@ export const SCHEMES = {
   "silence": silence,
   "deposing": deposing,
   "handing-over": handingOver,
+  "returned-statuses": returnedStatuses,
 } as const satisfies { readonly [name in SchemeName]: (plot: Plot) => Scheme };
 
 /** Their names. */

@@ -3,7 +3,7 @@
  * @module
  */
 import type { SequenceNumber } from "../../core/messages/ids.ts";
-import { MAX_BLOBS } from "../../wire/mod.ts";
+import { encodeFrame, MAX_BLOBS } from "../../wire/mod.ts";
 import type { Plot } from "./plot.ts";
 import { restructured } from "./restructure.ts";
 import type { Scheme } from "./scheme.ts";
@@ -22,6 +22,27 @@ export function falseLosses(plot: Plot): Scheme {
       plot.note("false-losses");
       const votesAbove = bound as SequenceNumber;
       return [{ frame: plot.frame({ ...message, votesAbove, challenge: 1 as typeof message.challenge }) }];
+    },
+  };
+}
+
+/**
+ * Members return each status to the replica that sent it, and draw one that echoes and has seen what they like: numbers that are used up soon.
+ */
+export function returnedStatuses(plot: Plot): Scheme {
+  let number = Number.MAX_SAFE_INTEGER - 1_000_000;
+  return {
+    says: ({ to, content: { signed: { message } } }) => {
+      if (message.kind !== "status" || !plot.isOwn(message) || plot.members.includes(to)) return null;
+      plot.note("returned-statuses: a high number");
+      const challenge = Math.max(1, message.challenge) as typeof message.challenge;
+      return [{ frame: plot.frame({ ...message, number: ++number, seen: number, challenge }) }];
+    },
+    hears: ({ signed }, member) => {
+      const { message } = signed;
+      if (message.kind !== "status" || plot.members.includes(message.replica)) return;
+      plot.note("returned-statuses");
+      plot.send(member, message.replica, [encodeFrame(signed)]);
     },
   };
 }

@@ -205,18 +205,21 @@ const HAND_OVER_TICKS = [1, 1, 3];
 /**
  * Members that are primaries order nothing, or leave some requests out, and hand over to each other, or to themselves,
  * before anybody suspects them. The others say that they were left behind in a view of a member. Sometimes they ask one
- * replica after the other, and the rest only once that one agrees.
+ * replica after the other, and the rest only once that one agrees. Sometimes they say everything many times, each time with a higher number.
  */
 export function handingOver(plot: Plot): Scheme {
   const { members, random, world: { genesis: { replicas: { length: n } }, checker: { executions } } } = plot;
   const every = random.pick(HAND_OVER_TICKS);
   const isSilent = random.chance(0.7);
   const isOneByOne = random.chance(0.4);
+  const times = random.pick([1, 1, 40]);
   let [ticks, number] = [0, 1_000];
   const say = (replica: ReplicaId, view: View, standing: Suspicion["standing"], victims = plot.victims) => {
     const executed = executions.highest;
-    const frame = plot.frame({ kind: "suspicion", replica, view, executed, number: ++number, standing });
-    for (const to of victims) plot.send(replica, to, [frame]);
+    const frames = Array.from({ length: times }, () => {
+      return plot.frame({ kind: "suspicion", replica, view, executed, number: ++number, standing });
+    });
+    for (const to of victims) plot.send(replica, to, frames);
   };
   return {
     says: ({ content: { signed: { message } } }) => {

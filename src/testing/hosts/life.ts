@@ -238,10 +238,12 @@ export class Life {
     this.#steps = 0;
     world.checker.restored(seat, storedState);
     this.#watch?.restored(storedState);
+    const agreements = world.checker.handOvers?.core(seat, storedState);
     return observeCore(core, calls, {
       onStep: (input, ready) => {
         this.#steps++;
         world.checker.stepped(seat, input, ready);
+        agreements?.stepped(input, ready);
         this.#watch?.stepped(ready);
       },
       unread: world.steps?.createUnread(world, seat, storedState),

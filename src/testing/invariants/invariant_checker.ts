@@ -21,6 +21,7 @@ import type { NullRequests } from "../checks/null_requests.ts";
 import { type Execution, Released } from "../world/observed_core.ts";
 import type { VoteChecker } from "./vote_checker.ts";
 import type { Forms } from "./forms.ts";
+import type { HandOvers } from "./steps/hand_overs.ts";
 import type { SentMessages } from "./sent_messages.ts";
 import { short, type Trace, wordsOf } from "../trace.ts";
 import type { WorldBase } from "../world/world_base.ts";
@@ -42,6 +43,7 @@ export interface Observed {
 export class InvariantChecker {
   readonly executions: ExecutionChecker;
   readonly requests: KnownRequests;
+  readonly handOvers: HandOvers | undefined;
   /** Called when a correct replica has accepted the next configuration, with the operations that it has just executed. */
   onConfigured: (label: string, accepted: Configured, operations: readonly Ordered[]) => void = () => {};
   /** The last number of this epoch, once a correct replica has accepted the configuration that ends it. */
@@ -84,6 +86,7 @@ export class InvariantChecker {
     const { steps } = world;
     this.#nullRequests = steps?.createNullRequests(nullDigest);
     this.#decisions = steps?.createDecisions(genesis.replicas.length, report);
+    this.handOvers = steps?.createHandOvers(world);
     this.#forms = steps?.createForms(genesis);
     this.#consistency = steps?.createConsistency();
     this.#sent = steps?.createSent(report, isFaulty);
@@ -176,8 +179,6 @@ export class InvariantChecker {
         this.#coverage.count("event", `state-transfer ${event.phase}`);
         return this.#trace.line(label, () => `state transfer to ${event.sequence} ${event.phase}`);
       case "checkpoint-taken":
-        this.#coverage.count("event", event.kind);
-        return this.executions.checkpoint(replica, event.sequence, event.root);
       case "checkpoint-stable":
         this.#coverage.count("event", event.kind);
         return this.executions.checkpoint(replica, event.sequence, event.root);

@@ -46,6 +46,7 @@ export type SchemeName =
   | "stalling-primary" // they propose just before they would be suspected
   | "silence" // some replicas hear nothing from any member
   | "deposing" // they leave as soon as one correct replica does
+  | "returned-statuses" // whoever sends one gets it back; their own have the highest numbers
   | "handing-over"; // their primaries order nothing, and hand over to each other before they are suspected
 
 /** How a hostile client misbehaves. */

@@ -5,6 +5,7 @@
 import { inFile, type Mutant } from "../mutant.ts";
 
 const lost = inFile("src/core/recovery/lost_disk.ts");
+const resending = inFile("src/core/upkeep/retransmission.ts");
 const quorums = inFile("src/core/messages/quorum.ts");
 
 /** Recovery. */
@@ -45,6 +46,13 @@ export const RECOVERY: readonly Mutant[] = [
       ),
     ],
     breaks: ["self-consistency"],
+  },
+  {
+    name: "own-status-counts",
+    why:
+      "a liar returns statuses to a replica that starts, until its own have numbers that nobody takes: it never votes again",
+    edits: [resending('  if (replica === step.self) return step.discard("status", replica, "duplicate");\n', "")],
+    breaks: ["liveness"],
   },
   {
     name: "one-replica-needs-two",

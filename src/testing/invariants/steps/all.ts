@@ -9,6 +9,7 @@ import { Forms } from "../forms.ts";
 import { SelfConsistency } from "../self_consistency.ts";
 import { SentCommits } from "../sent_commits.ts";
 import { SentMessages } from "../sent_messages.ts";
+import { HandOvers } from "./hand_overs.ts";
 import type { StepChecks } from "./checks.ts";
 import { UnreadVotes } from "../unread_votes.ts";
 import { VoteChecker } from "../vote_checker.ts";
@@ -23,5 +24,6 @@ export const STEP_CHECKS: StepChecks = {
   createExactlyOnce: (report, limits) => new ExactlyOnce(report, limits),
   createDecisions: (n, report) => new Decisions(n, report),
   createNullRequests: (nullDigest) => new NullRequests(nullDigest),
+  createHandOvers: (options) => new HandOvers(options),
   createUnread: (world, replica, storedState) => new UnreadVotes(world, replica, storedState),
 };

@@ -13,6 +13,7 @@ import type { ExactlyOnce, SessionLimits } from "../exactly_once.ts";
 import type { Forms } from "../forms.ts";
 import type { SelfConsistency } from "../self_consistency.ts";
 import type { SentMessages } from "../sent_messages.ts";
+import type { HandOverOptions, HandOvers } from "./hand_overs.ts";
 import type { UnreadVotes } from "../unread_votes.ts";
 import type { VoteChecker, VoteCheckerOptions } from "../vote_checker.ts";
 
@@ -25,6 +26,7 @@ export interface StepChecks {
   readonly createExactlyOnce: (report: Report, limits: SessionLimits) => ExactlyOnce;
   readonly createDecisions: (n: number, report: Report) => Decisions;
   readonly createNullRequests: (nullDigest: Digest) => NullRequests;
+  readonly createHandOvers: (options: HandOverOptions) => HandOvers;
   readonly createUnread: (
     world: { readonly report: Report; readonly coverage: Coverage },
     replica: ReplicaId,
