@@ -30,13 +30,14 @@ export function falseLosses(plot: Plot): Scheme {
  * Members return each status to the replica that sent it, and draw one that echoes and has seen what they like: numbers that are used up soon.
  */
 export function returnedStatuses(plot: Plot): Scheme {
-  let number = Number.MAX_SAFE_INTEGER - 1_000_000;
+  let number = Number.MAX_SAFE_INTEGER - 1_000;
   return {
     says: ({ to, content: { signed: { message } } }) => {
       if (message.kind !== "status" || !plot.isOwn(message) || plot.members.includes(to)) return null;
       plot.note("returned-statuses: a high number");
+      number = Math.min(number + 1, Number.MAX_SAFE_INTEGER);
       const challenge = Math.max(1, message.challenge) as typeof message.challenge;
-      return [{ frame: plot.frame({ ...message, number: ++number, seen: number, challenge }) }];
+      return [{ frame: plot.frame({ ...message, number, seen: number, challenge }) }];
     },
     hears: ({ signed }, member) => {
       const { message } = signed;

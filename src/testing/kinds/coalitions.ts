@@ -5,8 +5,9 @@
 import { SCHEME_NAMES } from "../coalitions/schemes.ts";
 import type { ReplicaId } from "../../core/messages/ids.ts";
 import { maxFaulty } from "../../core/messages/quorum.ts";
-import type { Plan } from "../plan/plan.ts";
+import type { Fault, Plan } from "../plan/plan.ts";
 import type { Random } from "../random.ts";
+import { series } from "./quiet.ts";
 
 /** The part of the runs in which there is no other fault. */
 const ALONE = 0.6;
@@ -23,9 +24,17 @@ export function coalitions(plan: Plan, random: Random): Plan {
     if (fault.kind === "byzantine" || fault.kind === "twins" || fault.kind === "lost-disk") return false;
     return !("replica" in fault) || !members.includes(fault.replica);
   });
+  // A replica believes most while it does not know yet what it has said, and nobody else can tell it.
+  const starts = !schemes.includes("returned-statuses") ? [] : series(plan, 4, random, (atMs, everyMs): Fault[] => {
+    const [one, other] = random.shuffled(ids.filter((id) => !members.includes(id)));
+    return [
+      { kind: "crash", replica: one!, atMs, forMs: random.between(0.02, 0.2) * everyMs },
+      { kind: "crash", replica: other!, atMs, forMs: random.between(0.3, 0.7) * everyMs },
+    ];
+  }).flat();
   return {
     ...plan,
-    faults: [{ kind: "coalition", members, schemes, seed: random.seed() }, ...others],
+    faults: [{ kind: "coalition", members, schemes, seed: random.seed() }, ...starts, ...others],
     coldReplicas: plan.coldReplicas.filter((id) => !members.includes(id)),
     isCalm: false,
   };

@@ -52,7 +52,7 @@ export const RECOVERY: readonly Mutant[] = [
     why:
       "a liar returns statuses to a replica that starts, until its own have numbers that nobody takes: it never votes again",
     edits: [resending('  if (replica === step.self) return step.discard("status", replica, "duplicate");\n', "")],
-    breaks: ["liveness"],
+    breaks: ["no-halt", "liveness"],
   },
   {
     name: "one-replica-needs-two",
