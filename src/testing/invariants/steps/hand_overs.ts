@@ -3,17 +3,23 @@
  * moving, with nobody to blame, and keep the others busy with announcements.
  * @module
  */
+import type { Genesis, Settings } from "../../../core/config.ts";
 import type { Input, Ready } from "../../../core/io.ts";
 import type { ReplicaId, View } from "../../../core/messages/ids.ts";
 import type { StoredState } from "../../../core/records.ts";
 import { faultyAmong, quorumOf } from "../paper.ts";
-import type { WorldBase } from "../../world/world_base.ts";
+import type { Report } from "../../violation.ts";
 
 /** Below the 30 s for which a replica that was granted a hand-over is granted no other one: clocks differ. */
 const WINDOW_MS = 20_000;
 
 /** The parts of a world that the check needs. */
-export type HandOverOptions = Pick<WorldBase, "genesis" | "settings" | "engine" | "report">;
+export interface HandOverOptions {
+  readonly genesis: Genesis;
+  readonly settings: Settings;
+  readonly engine: { readonly now: number };
+  readonly report: Report;
+}
 
 /** The agreements of one core. */
 export interface AgreementsOfCore {
