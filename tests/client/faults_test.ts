@@ -161,6 +161,47 @@ test("retries come at doubling intervals up to maxRetryMs, give or take a quarte
   await assertRejects(() => call, DOMException);
 });
 
+/** Has an operation answered that takes so long. Returns how many POSTs that took. */
+async function taking(
+  ms: number,
+  { cluster, client, timer }: { cluster: FakeCluster; client: Client; timer: ManualTimer },
+) {
+  const answers: (() => void)[] = [];
+  cluster.behaviours.fill((asked) => new Promise((resolve) => answers.push(() => resolve(cluster.reply(asked)))));
+  const before = cluster.asked.length;
+  const call = client.invoke("a");
+  await cluster.until(before + 2);
+  timer.advance(ms);
+  for (const answer of answers) answer();
+  assertEquals(await call, { echo: "a" });
+  return cluster.askedSince(before).length;
+}
+
+test("where operations take long, a client does not make them longer with needless copies", async () => {
+  const cluster = new FakeCluster();
+  const { client, timer } = await setUp(cluster, { retryMs: 500, maxRetryMs: 2_000 });
+  const parts = { cluster, client, timer };
+  assertEquals(await taking(900, parts), 4, "nothing is known yet");
+  for (let i = 0; i < 10; i++) await taking(400, parts);
+  assertEquals(await taking(900, parts), 2);
+  // It is patient, and not for ever.
+  for (let i = 0; i < 40; i++) await taking(1_900, parts);
+  cluster.behaviours.fill(mute);
+  const controller = new AbortController();
+  const call = client.invoke("a", { signal: controller.signal });
+  const asked = cluster.asked.length;
+  await cluster.until(asked + 2);
+  timer.advance(1_999);
+  assertEquals(cluster.asked.length, asked + 2);
+  timer.advance(1);
+  await cluster.until(asked + 4);
+  controller.abort();
+  await assertRejects(() => call, DOMException);
+  // And it gets quick again.
+  for (let i = 0; i < 60; i++) await taking(10, parts);
+  assertEquals(await taking(500, parts), 4);
+});
+
 test("a POST that hangs is cancelled at a retry and sent again", async () => {
   const cluster = new FakeCluster();
   const { client, timer, before } = await setUp(cluster, { retryMs: 500, postMs: 500 });

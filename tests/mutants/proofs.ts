@@ -36,6 +36,7 @@ const time = inFile("src/core/ordering/agreed_time.ts");
 const change = inFile("src/core/views/view_change.ts");
 const requests = inFile("src/core/ordering/requests.ts");
 const following = inFile("src/client/watch/follow.ts");
+const pace = inFile("src/client/transport/pace.ts");
 const verdict = inFile("src/cli/check/verdict.ts");
 const leaving = inFile("src/core/views/leaving.ts");
 const normalCase = inFile("src/core/ordering/normal_case.ts");
@@ -301,6 +302,18 @@ export const PROOFS: readonly ProofMutant[] = [
     why: "what a member signed in one epoch convicts whoever has its key in another one",
     edits: [evidence("createWebVerifier(context, number)", "createWebVerifier(context, 0)")],
     tests: ["tests/client/evidence_test.ts"],
+  },
+  {
+    name: "client-repeats-what-only-takes-long",
+    why: "a cluster under load gets each request from each client several times",
+    edits: [pace("Math.max(retryMs, Math.min(factor * this.#meanMs, maxRetryMs))", "retryMs")],
+    tests: ["tests/client/faults_test.ts"],
+  },
+  {
+    name: "client-is-patient-for-ever",
+    why: "a slow primary decides how long its client waits before it asks the others",
+    edits: [pace("Math.min(factor * this.#meanMs, maxRetryMs)", "factor * this.#meanMs")],
+    tests: ["tests/client/faults_test.ts"],
   },
   {
     name: "kept-chain-shortened",

@@ -86,8 +86,8 @@ export class Call<T = Outcome> {
   }
 }
 
-/** The abort reason of a {@linkcode Bundle}. It is a text, because making a `DOMException` costs as much as sending a request. */
-const NOBODY_WAITS = "nobody waits for the answer any more";
+/** The abort reason of what no caller waits for. It is a text, because making a `DOMException` costs as much as sending a request. */
+export const NOBODY_WAITS = "nobody waits for the answer any more";
 
 /** The calls that share one signed request. */
 export class Bundle {

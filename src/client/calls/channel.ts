@@ -19,6 +19,7 @@ import type { KnownEpochs } from "../epochs/known_epochs.ts";
 import type { PresentEpoch } from "../epochs/present.ts";
 import { quorum } from "../../core/messages/quorum.ts";
 import { type ClientObserver, type RequestObserver, tell } from "../observer.ts";
+import { Pace } from "../transport/pace.ts";
 import type { RandomIntegers } from "../transport/random.ts";
 import { checkQueryReply, checkReply } from "../proofs/reply_gate.ts";
 
@@ -56,12 +57,17 @@ interface Identity {
 /** Why an exchange ends that is repeated in a later epoch. */
 const MOVED = Symbol("moved");
 
+/** A request goes to all replicas after so many times what requests take of late. After a view change callers wait for that. */
+const PATIENCE_FACTOR = 3;
+
 /** The status with which a replica says that it is no member any more. */
 const GONE = 410;
 
 /** The connection of one client to its cluster. */
 export class Channel {
   readonly #options: ChannelOptions;
+  /** Of requests. */
+  readonly #pace = new Pace();
   #identity: Promise<Identity> | null = null;
   /** What is known of why there is no answer: the last replica to answer at all asked for a later attempt. Nobody signed its reason. */
   excuse = "";
@@ -83,9 +89,7 @@ export class Channel {
   ): Promise<Answered> {
     const identity = await this.#ready();
     const message: ClientRequest = { kind: "request", client: identity.client, ...request };
-    const bytes = encodeClientMessage(message);
-    const [signature, digest] = await Promise.all([identity.signer.sign("request", bytes), clientSha256(bytes)]);
-    const frame = encodeClientFrame({ message, bytes, signature });
+    const { frame, digest } = await sign(message, identity.signer);
     const results = Math.max(1, request.operations.length);
     signal.throwIfAborted();
     onSigned?.(digest);
@@ -101,31 +105,30 @@ export class Channel {
     }
   }
 
-  /** Gets a request answered. It is valid in every epoch, and executed once, wherever it is sent. */
+  /**
+   * Gets a request answered in the present epoch, and again in a later one that becomes known meanwhile: it is valid in every epoch, and
+   * executed once, wherever it is sent.
+   */
   async #agreed(request: Sendable, signal: AbortSignal): Promise<readonly Vote[]> {
+    const { epochs, digestReplies, timer } = this.#options;
     for (;;) {
-      const votes = await this.#exchange(request, signal);
-      if (votes) return votes;
-    }
-  }
-
-  /** Gets a request answered in the present epoch; `null` if a later one has become known meanwhile. */
-  async #exchange(request: Sendable, signal: AbortSignal): Promise<readonly Vote[] | null> {
-    const { epochs, digestReplies } = this.#options;
-    const context = this.#context(await epochs.present());
-    const exchange = new Exchange(digestReplies ? (await later()).withDigestReplies(context) : context, request);
-    const abort = () => exchange.abort(signal.reason);
-    signal.throwIfAborted();
-    signal.addEventListener("abort", abort);
-    const stopListening = epochs.listen(() => exchange.abort(MOVED));
-    try {
-      return await exchange.run();
-    } catch (error) {
-      if (error !== MOVED) throw error;
-      return null;
-    } finally {
-      stopListening();
-      signal.removeEventListener("abort", abort);
+      const context = this.#context(await epochs.present());
+      const exchange = new Exchange(digestReplies ? (await later()).withDigestReplies(context) : context, request);
+      const abort = () => exchange.abort(signal.reason);
+      signal.throwIfAborted();
+      signal.addEventListener("abort", abort);
+      const stopListening = epochs.listen(() => exchange.abort(MOVED));
+      const start = timer.monotonic();
+      try {
+        const votes = await exchange.run();
+        this.#pace.add(timer.monotonic() - start);
+        return votes;
+      } catch (error) {
+        if (error !== MOVED) throw error;
+      } finally {
+        stopListening();
+        signal.removeEventListener("abort", abort);
+      }
     }
   }
 
@@ -135,9 +138,7 @@ export class Channel {
     const { epochs, timer, random } = this.#options;
     const { epoch: { genesis }, replicas, verifier } = await epochs.present();
     const message: Query = { kind: "query", client, nonce: random(), operations };
-    const bytes = encodeClientMessage(message);
-    const [signature, digest] = await Promise.all([signer.sign("query", bytes), clientSha256(bytes)]);
-    const frame = encodeClientFrame({ message, bytes, signature });
+    const { frame, digest } = await sign(message, signer);
     const maxAnswerBytes = Math.min(operations.length * (genesis.limits.maxResultBytes + 64) + 4096, MAX_BODY_BYTES);
     return await (await polling()).poll({
       replicas,
@@ -173,6 +174,7 @@ export class Channel {
     return {
       ...this.#options,
       replicas,
+      retryMs: this.#pace.patienceMs(PATIENCE_FACTOR, this.#options),
       post: (url, { frame, results }, signal, accept = ACCEPT_PATHS) => {
         const maxAnswerBytes = Math.min(results * (genesis.limits.maxResultBytes + 64) + 4096, MAX_BODY_BYTES);
         return this.#answer({ url, frame, accept, signal, maxAnswerBytes });
@@ -188,9 +190,20 @@ export class Channel {
 
   async #identify(): Promise<Identity> {
     const { keyPair, epochs } = this.#options;
-    const signer = await createClientSigner(keyPair?.privateKey ?? newPrivateKey(), await epochs.cluster());
+    const { epoch: { cluster } } = await epochs.present();
+    const signer = await createClientSigner(keyPair?.privateKey ?? newPrivateKey(), cluster);
     return { client: signer.publicKey as ClientId, signer };
   }
+}
+
+/** The frame of a message, and the digest by which replies name it. */
+async function sign(
+  message: ClientRequest | Query,
+  signer: ClientSigner,
+): Promise<{ readonly frame: Uint8Array; readonly digest: Digest }> {
+  const bytes = encodeClientMessage(message);
+  const [signature, digest] = await Promise.all([signer.sign(message.kind, bytes), clientSha256(bytes)]);
+  return { frame: encodeClientFrame({ message, bytes, signature }), digest };
 }
 
 /** An answer as an observer sees it. */

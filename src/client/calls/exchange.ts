@@ -31,6 +31,7 @@ export interface ExchangeContext {
   readonly replicas: Replicas;
   readonly timer: Timer;
   readonly random: RandomIntegers;
+  /** How long to wait for an agreement before all replicas are asked. It grows with what operations take. */
   readonly retryMs: number;
   readonly maxRetryMs: number;
   /** A POST that is older than this is cancelled at the next retry, ms. */

@@ -4,7 +4,6 @@
  * @module
  */
 import type { Limits } from "../../core/config.ts";
-import type { Digest } from "../../core/messages/ids.ts";
 import { clientClusterId, createClientVerifier } from "../../crypto/client.ts";
 import type { ClusterFile } from "../../wire/cluster_file.ts";
 import { type Epoch, firstEpoch } from "../../wire/epochs/first.ts";
@@ -62,11 +61,6 @@ export class KnownEpochs implements EpochsToWatch {
   /** The last epoch that is known. @throws {LinkError} if the given chain does not follow from the genesis. */
   present(): PresentEpoch | Promise<PresentEpoch> {
     return this.#present ?? (this.#opening ??= this.#open());
-  }
-
-  /** The cluster's id, for which clients sign. */
-  async cluster(): Promise<Digest> {
-    return (await this.present()).epoch.cluster;
   }
 
   /** Calls `onMoved` when a later epoch is known. Returns a function that ends that. */

@@ -7,12 +7,13 @@ import { MAX_QUERY_OPERATIONS } from "../../core/messages/queries.ts";
 import type { Result } from "../../core/messages/messages.ts";
 import { fromUtf8 } from "../../wire/codec/utf8.ts";
 import { MAX_BODY_BYTES } from "../../wire/messages/limits.ts";
-import { Call } from "../calls/call.ts";
+import { Call, NOBODY_WAITS } from "../calls/call.ts";
 import type { Channel } from "../calls/channel.ts";
 import type { Deadlines } from "../calls/deadlines.ts";
 import { QueryRejectedError, QueueFullError } from "../errors.ts";
 import type { Rules } from "../epochs/present.ts";
 import type { ClientSettings } from "../options.ts";
+import { Pace } from "../transport/pace.ts";
 import { jittered } from "../transport/random.ts";
 import { after } from "../transport/timer.ts";
 import { Ask } from "./ask.ts";
@@ -38,8 +39,6 @@ const OVERHEAD = { queryBytes: 512, operationBytes: 9, resultBytes: 64 };
 const MAX_SPLITS = 3;
 /** How long to send one operation at a time to replicas of an earlier release, which know no others, ms. */
 const ONE_BY_ONE_MS = 60_000;
-/** The abort reason of a query whose callers have all left. */
-const NOBODY_WAITS = "nobody waits for the answer any more";
 /** Without a quorum after so many times what polls take of late, the other replicas do not answer. */
 const PATIENCE_FACTOR = 6;
 
@@ -56,8 +55,8 @@ export class Queries {
   #inFlight = 0;
   #pumpSoon = false;
   #oneByOneUntil = -Infinity;
-  /** How long polls take, ms, averaged. */
-  #pollMs = 0;
+  /** Of polls. One that had no quorum counts, too: the next ones are given more time, so that load alone has nothing ordered. */
+  readonly #pace = new Pace();
 
   constructor(options: QueriesOptions) {
     this.#options = options;
@@ -151,23 +150,17 @@ export class Queries {
     try {
       const polled = await channel.poll(asks.map(({ operation }) => operation), {
         signal: controller.signal,
-        patienceMs: this.#patienceMs,
+        patienceMs: this.#pace.patienceMs(PATIENCE_FACTOR, this.#options),
         onAgreed: (index, result) => answer(asks[index]!, result),
       });
       for (const left of polled.left) this.#onLeft(asks[left.index]!, left, { ...polled, together: asks.length });
     } catch (error) {
       for (const ask of asks) ask.reject(error);
     } finally {
-      this.#pollMs += (timer.monotonic() - start - this.#pollMs) / 8;
+      this.#pace.add(timer.monotonic() - start);
       this.#inFlight--;
       this.#schedulePump();
     }
-  }
-
-  /** How long to wait for a quorum, ms: it grows where everything takes longer, so that load alone has nothing ordered. */
-  get #patienceMs(): number {
-    const { retryMs, maxRetryMs } = this.#options;
-    return Math.max(retryMs, Math.min(PATIENCE_FACTOR * this.#pollMs, maxRetryMs));
   }
 
   /** A poll had no quorum for this one. */

@@ -77,16 +77,13 @@ async function readStream(stream: ReadableStream<Uint8Array>, maxBytes: number):
   const body = new GrowingBuffer();
   const reader = stream.getReader();
   for (let next = await reader.read(); !next.done; next = await reader.read()) {
-    if (body.length + next.value.length <= maxBytes) body.add(next.value);
-    else return await cancelled(reader);
-    if (body.hasTinyChunks) return await cancelled(reader);
+    const fits = body.length + next.value.length <= maxBytes;
+    if (fits) body.add(next.value);
+    if (fits && !body.hasTinyChunks) continue;
+    await reader.cancel();
+    return null;
   }
   return body.take();
-}
-
-async function cancelled(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<null> {
-  await reader.cancel();
-  return null;
 }
 
 function retryAfterMs(response: Response): number {
