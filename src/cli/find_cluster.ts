@@ -5,7 +5,7 @@
 import { statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import process from "node:process";
-import { type ClusterFile, parseClusterText } from "../wire/mod.ts";
+import { type ClusterFile, readClusterText } from "../wire/mod.ts";
 import { boundedBytes } from "./check/answers.ts";
 import { CliError, codeOf, EXIT, reasonOf } from "./cli_error.ts";
 import { exists } from "./files.ts";
@@ -121,7 +121,7 @@ function fileIn(folder: string): string {
 
 /** Reads a cluster file whose signatures, if it has any, are those of its members. */
 function checked(text: string): ClusterFile {
-  const cluster = parseClusterText(text);
+  const cluster = readClusterText(text);
   const [wrong] = genesisSigners(cluster).wrong;
   if (wrong === undefined) return cluster;
   throw new TypeError(

@@ -16,7 +16,7 @@ import { EDGE_SETTINGS } from "./host/edge_settings.ts";
 import { fillFromOrigin } from "./host/origin.ts";
 import type { SnapshotStorage } from "../snapshot/storage/storage.ts";
 import { DURABLE_OBJECT_LIMITS } from "../stores/platform_limits.ts";
-import { MAX_BODY_BYTES, parseClusterText } from "../wire/mod.ts";
+import { MAX_BODY_BYTES, readClusterText } from "../wire/mod.ts";
 import { memberId, replicaFromVariables, storeName } from "./identity/environment.ts";
 import { checkMember, createKeyValue } from "./identity/member_place.ts";
 import { type AlarmStorage, ObjectTimer } from "./host/object_timer.ts";
@@ -262,7 +262,7 @@ function objectName(env: WorkerEnvironment): string {
   try {
     if (env.PBFT_JOIN || env.PBFT_CHAIN) return laterObjects.get(env) ?? laterObjectName(env);
     if (!/^\d+$/.test(given)) return given;
-    const cluster = parseClusterText(env.PBFT_CLUSTER);
+    const cluster = readClusterText(env.PBFT_CLUSTER);
     return cluster.genesis.replicas[memberId(cluster, given)]!.name;
   } catch {
     // The object names the fault.

@@ -13,6 +13,7 @@ export {
   WIRE_VERSION,
 } from "./messages/bundle.ts";
 export { type ClusterFile, parseClusterFile, parseClusterText } from "./cluster_file.ts";
+export { readClusterText } from "./cluster_text.ts";
 export { fromBase64, toBase64 } from "./codec/base64.ts";
 export { DecodeError } from "./codec/decode_error.ts";
 export { PROTOCOL, signedDomain, type SignedKind } from "./messages/domain.ts";
@@ -20,6 +21,7 @@ export { decodeEvidence, encodeEvidence, type EvidenceItem } from "./evidence.ts
 export { decodeFrame, encodeFrame, encodeReplyFrame, type Frame, framed, frameKind } from "./messages/frame.ts";
 export { encodeGenesis, largestNewViewBytes, parseGenesis } from "./genesis.ts";
 export { GrowingBuffer } from "./codec/growing_buffer.ts";
+export { repeatedName } from "./codec/json_keys.ts";
 export { fromHex, toHex } from "./codec/hex.ts";
 export { inexactNumber } from "./codec/json_numbers.ts";
 export {

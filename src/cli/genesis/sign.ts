@@ -4,7 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { clusterId } from "../../crypto/mod.ts";
-import { type ClusterFile, parseClusterText } from "../../wire/mod.ts";
+import { type ClusterFile, readClusterText } from "../../wire/mod.ts";
 import { CliError, EXIT, reasonOf } from "../cli_error.ts";
 import { replaceFileInTurn } from "../files.ts";
 import { findCluster } from "../find_cluster.ts";
@@ -17,7 +17,7 @@ async function addTo(path: string, { genesis }: ClusterFile, privateKey: string)
   let signed: ClusterFile | undefined;
   try {
     await replaceFileInTurn(path, () => {
-      const now = parseClusterText(readFileSync(path, "utf8"));
+      const now = readClusterText(readFileSync(path, "utf8"));
       if (clusterId(now.genesis) !== clusterId(genesis)) throw new Error("another cluster's file is there by now");
       signed = withSignature(now, privateKey)!.cluster;
       return JSON.stringify(signed, null, 2) + "\n";

@@ -8,7 +8,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { DEFAULT_LIMITS, type Genesis } from "../../core/config.ts";
 import { maxFaulty } from "../../core/messages/quorum.ts";
 import { generateKeyPair } from "../../crypto/mod.ts";
-import { type ClusterFile, parseClusterText } from "../../wire/mod.ts";
+import { type ClusterFile, readClusterText } from "../../wire/mod.ts";
 import { checkpointInterval, WINDOW_INTERVALS } from "../commands/checkpoint_interval.ts";
 import { CliError, codeOf, reasonOf } from "../cli_error.ts";
 import { remove, removeEmptyFolder } from "../files.ts";
@@ -54,7 +54,7 @@ export function readCluster(folder: string): ClusterFile | null {
     throw new CliError(`${path}: cannot be read: ${reasonOf(error)}`);
   }
   try {
-    return parseClusterText(text);
+    return readClusterText(text);
   } catch (error) {
     throw new CliError(`${path}: not a cluster file: ${reasonOf(error)} (--fresh starts anew)`);
   }

@@ -4,6 +4,7 @@
  * @module
  */
 import { readFileSync } from "node:fs";
+import { repeatedName } from "../../wire/mod.ts";
 import { CliError, codeOf, EXIT, reasonOf } from "../cli_error.ts";
 import { nearest } from "./nearest.ts";
 import { COMMON_FLAGS, type Flag, type Flags, type Values } from "./verb.ts";
@@ -91,6 +92,13 @@ function settingsFile(
     json = JSON.parse(text.replace(/^\ufeff/, ""));
   } catch (error) {
     throw new CliError(`${file}: expected JSON: ${reasonOf(error)}`, EXIT.usage);
+  }
+  const repeated = repeatedName(text);
+  if (repeated !== null) {
+    throw new CliError(
+      `${file}: ${repeated}: expected one value, got two: the name stands twice in the file`,
+      EXIT.usage,
+    );
   }
   const all = objectIn(file, json);
   const stranger = Object.keys(all).find((name) => verbs && ![...SHARED, ...verbs, "$schema"].includes(name));

@@ -7,7 +7,7 @@ import { importKeyPair } from "../../crypto/mod.ts";
 import { placeIn } from "../../node/epochs/place.ts";
 import { parseStart, type Start } from "../../node/storage/start.ts";
 import { parseChainText } from "../../wire/epochs/mod.ts";
-import { type ClusterFile, parseClusterText } from "../../wire/mod.ts";
+import { type ClusterFile, readClusterText } from "../../wire/mod.ts";
 
 /** How a replica whose key is no member in the genesis finds the epoch in which it is one. */
 export interface ChainVariables {
@@ -161,7 +161,7 @@ export function displayName({ cluster: { genesis }, self }: Pick<ReplicaIdentity
 
 function parseCluster(json: string): ClusterFile {
   try {
-    return parseClusterText(json);
+    return readClusterText(json);
   } catch (error) {
     throw new TypeError(`PBFT_CLUSTER: ${(error as Error).message}`);
   }
