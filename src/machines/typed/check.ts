@@ -5,6 +5,7 @@
 import type { CollectionField, Field } from "./state/fields.ts";
 import type { Key } from "./state/key.ts";
 import type { Definition, Runnable, TypedEntries, TypedMigration } from "./types.ts";
+import { flawOf } from "./values/json.ts";
 import { checkSchema, type StandardSchema } from "./values/schema.ts";
 
 /** Names that a typed client or `testMachine` needs for itself; a client with `then` would be taken for a promise. */
@@ -15,6 +16,13 @@ const ERRORS = ["invalid", "unknown", "malformed"];
 const NAME = /^[a-z][A-Za-z0-9]{0,63}$/;
 /** Leaves room for the version in the genesis. */
 const MACHINE_NAME = /^[a-z][a-z0-9-]{0,47}$/;
+
+/** The fields of a definition, and of its parts. */
+const FIELDS = {
+  definition: ["name", "version", "state", "errors", "operations", "queries", "migrate"],
+  call: ["input", "output", "run"],
+  migrate: ["from", "state", "entries"],
+};
 
 /** What a definition must at least have. */
 export interface Unchecked {
@@ -29,16 +37,17 @@ export interface Unchecked {
 
 /** Checks a definition and completes it. The copies can't be changed. @throws {TypeError} that names what will not do. */
 export function checkDefinition(definition: Unchecked): Definition {
+  checkFields("", definition, FIELDS.definition);
   const { name, version } = definition;
   if (typeof name !== "string" || !MACHINE_NAME.test(name)) {
     throw new TypeError(`name: expected small letters, digits and hyphens, 48 at most, got ${JSON.stringify(name)}`);
   }
   if (!Number.isSafeInteger(version) || version < 1) {
-    throw new TypeError(`version: expected a positive integer, got ${String(version)}`);
+    throw new TypeError(`version: expected a positive integer, got ${textOf(version)}`);
   }
   const state = entriesOf<Field>("state", definition.state, (what, field) => {
     if (field?.kind !== "collection" && field?.kind !== "counter") {
-      throw new TypeError(`${what}: expected collection() or counter()`);
+      throw new TypeError(`${what}: expected collection() or counter(), got ${textOf(field)}`);
     }
     return { ...field };
   });
@@ -67,7 +76,9 @@ export function checkDefinition(definition: Unchecked): Definition {
 }
 
 function entriesOf<T>(what: string, value: unknown, check: (what: string, value: T) => T): Readonly<Record<string, T>> {
-  if (typeof value !== "object" || value === null) throw new TypeError(`${what}: expected an object`);
+  if (typeof value !== "object" || value === null) {
+    throw new TypeError(`${what}: expected an object, got ${textOf(value)}`);
+  }
   const entries = Object.entries(value).map(([name, entry]): [string, T] => {
     if (!NAME.test(name)) {
       throw new TypeError(
@@ -85,14 +96,17 @@ function checkMigration(
   version: string,
 ): TypedMigration | null {
   if (given === undefined) return null;
-  const { from, state, entries } = (given ?? {}) as Partial<TypedMigration>;
+  checkFields("migrate", given, FIELDS.migrate);
+  const { from, state, entries } = given as Partial<TypedMigration>;
   if (typeof from !== "function" || typeof from.version !== "string" || typeof from.definition !== "object") {
-    throw new TypeError("migrate.from: expected a machine of defineMachine");
+    throw new TypeError(`migrate.from: expected a machine of defineMachine, got ${textOf(from)}`);
   }
   if (Object.hasOwn(from.versions, version)) {
     throw new TypeError(`migrate.from: expected versions before ${version}, got one that comes from it`);
   }
-  if (state !== undefined && typeof state !== "function") throw new TypeError("migrate.state: expected a function");
+  if (state !== undefined && typeof state !== "function") {
+    throw new TypeError(`migrate.state: expected a function, got ${textOf(state)}`);
+  }
   if (entries === undefined) return { from, state };
   if (state !== undefined) throw new TypeError("migrate: expected either state or entries, got both");
   return { from, entries: checkEntries(entries, from.definition.state, next) };
@@ -128,7 +142,10 @@ function expiresOf(field: Field): string | null {
 }
 
 function checkRunnable(what: string, runnable: Runnable): Runnable {
-  if (typeof runnable?.run !== "function") throw new TypeError(`${what}.run: expected a function`);
+  checkFields(what, runnable, FIELDS.call);
+  if (typeof runnable.run !== "function") {
+    throw new TypeError(`${what}.run: expected a function, got ${textOf(runnable.run)}`);
+  }
   const { input, output, run } = runnable;
   if (input !== undefined) checkSchema(input, `${what}.input`);
   if (output !== undefined) checkSchema(output, `${what}.output`);
@@ -136,4 +153,22 @@ function checkRunnable(what: string, runnable: Runnable): Runnable {
     throw new TypeError(`${what}.run: expected a function that answers at once, got an async one`);
   }
   return { input, output, run: (state, value, context) => runnable.run(state, value, context) };
+}
+
+/** A field that does not exist would be ignored, such as `inputs` in place of `input`. @throws {TypeError} that names it. */
+function checkFields(what: string, value: unknown, fields: readonly string[]): asserts value is object {
+  if (typeof value !== "object" || value === null) {
+    throw new TypeError(`${what || "the machine"}: expected an object with ${fields.join(", ")}, got ${textOf(value)}`);
+  }
+  const unknown = Object.keys(value).find((name) => !fields.includes(name));
+  if (unknown === undefined) return;
+  throw new TypeError(`${what && `${what}.`}${unknown}: no such field, expected ${fields.join(", ")}`);
+}
+
+/** A wrong value, for an error. */
+function textOf(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value.slice(0, 100));
+  if (typeof value === "function") return "a function";
+  if (typeof value !== "object" || value === null) return String(value);
+  return flawOf(value)?.got ?? (Array.isArray(value) ? "a list" : "another object");
 }

@@ -381,6 +381,15 @@ Deno.test("handles are of no use after the operation, and queries can't write", 
   assertThrows(() => sly.write(), Error, "things.set: expected an operation, got a query");
 });
 
+Deno.test("an option of range that does not exist is named", () => {
+  const test = trial(({ things }) => things.range({ start: "a" } as object).length);
+  assertThrows(
+    () => test.go(1),
+    TypeError,
+    "things.range: start: no such option, expected prefix, from, after, before, limit, reverse",
+  );
+});
+
 Deno.test("definitions name what will not do", () => {
   const base = { name: "m", version: 1, state: {}, operations: {} };
   const refused: readonly (readonly [definition: object, message: string])[] = [
@@ -388,11 +397,25 @@ Deno.test("definitions name what will not do", () => {
     [{ name: "" }, "name: expected"],
     [{ version: 0 }, "version: expected"],
     [{ version: 1.5 }, "version: expected"],
-    [{ state: { a: {} } }, "state.a: expected collection() or counter()"],
+    [{ version: "1" }, 'version: expected a positive integer, got "1"'],
+    [{ state: undefined }, "state: expected an object, got undefined"],
+    [{ state: { a: {} } }, "state.a: expected collection() or counter(), got another object"],
+    [{ state: { a: new Map() } }, "state.a: expected collection() or counter(), got a value of the class Map"],
+    [
+      { operation: {} },
+      "operation: no such field, expected name, version, state, errors, operations, queries, migrate",
+    ],
+    [{ operations: { go: () => 1 } }, "operations.go: expected an object with input, output, run, got a function"],
+    [
+      { operations: { go: { inputs: 1, run: () => 1 } } },
+      "operations.go.inputs: no such field, expected input, output",
+    ],
+    [{ migrate: { form: 1 } }, "migrate.form: no such field, expected from, state, entries"],
+    [{ migrate: {} }, "migrate.from: expected a machine of defineMachine, got undefined"],
     [{ state: { "a!": counter() } }, "state: expected names"],
     [{ state: JSON.parse('{"__proto__":1}') }, "state: expected names"],
     [{ operations: { then: { run: () => 1 } } }, "then: expected another name"],
-    [{ operations: { go: {} } }, "operations.go.run: expected a function"],
+    [{ operations: { go: {} } }, "operations.go.run: expected a function, got undefined"],
     [{ operations: { go: { run: () => 1 } }, queries: { go: { run: () => 1 } } }, "queries.go: expected another name"],
     [{ errors: { invalid: unchecked() } }, "errors.invalid: expected another name"],
     [{ errors: { no: 1 } }, "errors.no: expected a schema"],

@@ -13,6 +13,15 @@ import type { Running, Scope } from "./scope.ts";
 
 /** The longest value: characters of its JSON. */
 export const MAX_VALUE_LENGTH = 60 * 1024;
+/** All options of `range`. An unknown one, which no type has refused, would give too much. */
+const RANGE_OPTIONS: readonly string[] = [
+  "prefix",
+  "from",
+  "after",
+  "before",
+  "limit",
+  "reverse",
+] satisfies (keyof RangeOptions)[];
 /** How many values that have expired are removed when one is written. */
 const SWEPT = 4;
 
@@ -77,6 +86,10 @@ class StateCollection implements Collection<unknown, Key> {
   range(options: RangeOptions = {}): (readonly [Key, unknown])[] {
     const running = this.#scope.read(`${this.#name}.range`);
     const { limit = Infinity, reverse = false } = options;
+    for (const name in options) {
+      if (RANGE_OPTIONS.includes(name)) continue;
+      throw new TypeError(`${this.#name}.range: ${name}: no such option, expected ${RANGE_OPTIONS.join(", ")}`);
+    }
     if (limit !== Infinity && (!Number.isSafeInteger(limit) || limit < 0)) {
       throw new TypeError(`${this.#name}.range: limit: expected a natural number, got ${String(limit)}`);
     }
