@@ -4,7 +4,7 @@ import type { ClusterFile } from "@pbft/edge/client";
 /** A call may take so long before the replicas are looked at, and so often they are looked at from then on, ms. */
 const PATIENCE_MS = 1_500;
 /** A replica that does not answer within this time is not reached, ms. */
-const PROBE_MS = 2_000;
+const PROBE_MS = 3_000;
 
 /** Why there can be no answer, in words; `null`: enough replicas answer. Never rejects. */
 export async function noQuorum({ genesis, urls }: ClusterFile): Promise<string | null> {

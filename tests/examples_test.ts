@@ -52,7 +52,12 @@ Deno.test("client talks to a running cluster", async () => {
 });
 
 /** The commands of `docs/operate.md` and of the applications run them: see `tests/docs_test.ts`. */
-const RUN_BY_DOCS_TEST = ["examples/copy_state.ts", "examples/key_file.ts"];
+const RUN_BY_DOCS_TEST = [
+  "examples/command.ts",
+  "examples/copy_state.ts",
+  "examples/key_file.ts",
+  "examples/trouble.ts",
+];
 
 /** What `tests/edge` runs; `mixed/main.ts` only starts what is in `members.ts` and waits. */
 const RUN_BY_EDGE_TESTS = [

@@ -4,7 +4,7 @@
 import { type ClientOptions, createClient, RejectedError, type TypedClient } from "@pbft/edge/client";
 import type { Machine } from "@pbft/edge/machine";
 import { locks, PLACE_MS } from "./machine.ts";
-import { withTrouble } from "./trouble.ts";
+import { withTrouble } from "../trouble.ts";
 
 type Calls = typeof locks extends Machine<infer Types> ? TypedClient<Types> : never;
 
