@@ -237,6 +237,16 @@ withDev("pbft dev runs a machine of one's own, and takes up its changes", ["lock
     await run("call", ...acquire);
     assertEquals((await run("ask", "held")).out, `["PRINTER"]`);
   });
+  await t.step("one of which only replicas end does not end dev: the next change starts them again", async () => {
+    const taken = () => dev.err.all.filter((line) => line.startsWith("pids: ")).length;
+    const before = taken();
+    await change(`${LOCKS}\nif (Deno.args.includes("--until-eof")) throw new Error("only in a replica");\n`);
+    await dev.err.find(/locks\.ts changed: \w+, \w+, \w+, \w+ ended with it\. The next change starts them again\./);
+    await change(LOCKS.replace("([lock]) => lock)", "([lock]) => `the ${lock}`)"));
+    await eventually("the replicas run again", () => taken() > before);
+    await run("call", ...acquire);
+    assertEquals((await run("ask", "held")).out, `["the printer"]`);
+  });
 });
 
 Deno.test("pbft dev says what is wrong with a machine's file", async () => {

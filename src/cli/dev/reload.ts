@@ -49,6 +49,13 @@ export async function reload(changed: string, options: ReloadOptions): Promise<v
   }
   const began = performance.now();
   const isReady = await restartAll(options);
+  const { failed, alive } = options.running.supervisor;
+  if (failed.length > 0) {
+    const others = alive.length > 0 ? `; ${alive.join(", ")} still run the version before` : "";
+    return output.say(
+      `${changed} changed: ${failed.join(", ")} ended with it${others}. The next change starts them again.`,
+    );
+  }
   const seconds = ((performance.now() - began) / 1_000).toFixed(1);
   const how = options.memory
     ? "replicas begin anew, as their states were in memory"
@@ -77,10 +84,13 @@ function simulationOf({ path, exportName }: LocalMachine): readonly string[] {
 
 async function restartAll({ running, memory }: ReloadOptions): Promise<boolean> {
   const { supervisor, renew } = running;
-  const names = supervisor.alive;
+  const names = [...supervisor.failed, ...supervisor.alive];
   if (memory) return await renew(() => supervisor.restart(names, READY_MS));
   let areReady = true;
-  // One after another, so that a quorum is there all the time.
-  for (const name of names) areReady = await supervisor.restart([name], READY_MS) && areReady;
+  // One after another, so that a quorum is there all the time; and no further if one ends, for instance because the file is gone meanwhile.
+  for (const name of names) {
+    areReady = await supervisor.restart([name], READY_MS) && areReady;
+    if (supervisor.failed.includes(name)) return false;
+  }
   return areReady;
 }

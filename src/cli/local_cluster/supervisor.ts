@@ -52,6 +52,8 @@ export class Supervisor implements Operator {
   #stopping = false;
   /** Replicas that are being restarted on purpose. */
   readonly #replaced = new Set<ChildReplica>();
+  /** Those that were started again, and were not ready since then. */
+  readonly #renewed = new Set<ChildReplica>();
 
   /** Starts all replicas. */
   constructor(options: SupervisorOptions) {
@@ -93,13 +95,18 @@ export class Supervisor implements Operator {
     if (this.#stopping) return false;
     for (const name of names) {
       clearTimeout(this.#restarts.get(name));
-      this.#run(name, RESTART_DELAY.minMs);
+      this.#renewed.add(this.#run(name, RESTART_DELAY.minMs));
     }
     const deadline = performance.now() + timeoutMs;
-    const isReady = async () =>
-      (await Promise.all(names.map((name) => this.#children.get(name)!.isReady()))).every(Boolean);
-    while (!(await isReady())) {
-      if (this.#stopping || performance.now() > deadline) return false;
+    const isReady = async (name: string) => {
+      const child = this.#children.get(name)!;
+      if (!await child.isReady()) return false;
+      this.#renewed.delete(child);
+      return true;
+    };
+    while (!(await Promise.all(names.map(isReady))).every(Boolean)) {
+      const isOver = names.every((name) => !this.#children.get(name)!.isAlive);
+      if (this.#stopping || isOver || performance.now() > deadline) return false;
       await new Promise((resolve) => setTimeout(resolve, READY_RETRY_MS));
     }
     return true;
@@ -115,6 +122,11 @@ export class Supervisor implements Operator {
   /** The replicas whose processes run. */
   get alive(): readonly string[] {
     return [...this.#children].filter(([, { isAlive }]) => isAlive).map(([name]) => name);
+  }
+
+  /** The replicas that ended when they were started again, so that the next {@linkcode restart} may name them too. */
+  get failed(): readonly string[] {
+    return [...this.#children].filter(([, child]) => !child.isAlive && this.#renewed.has(child)).map(([name]) => name);
   }
 
   /** Stops all replicas. Kills those that do not stop. */
@@ -203,7 +215,8 @@ export class Supervisor implements Operator {
       output.died(child, ending, `; ${why}`);
       const { names } = this.#options;
       const { alive } = this;
-      if (alive.length === 0 && !isHeld) return void this.stop();
+      // Who has started them again may mend what they failed of, and do so once more.
+      if (alive.length === 0 && !isHeld && !this.#renewed.has(child)) return void this.stop();
       if (alive.length < quorum(names.length)) output.noQuorum(alive, names.length);
       else output.degraded(alive, names.length);
       return;
