@@ -49,9 +49,13 @@ export async function runCommand(
   // A reader that wants no more, such as `head`, has all it needs.
   process.stdout.on?.("error", (error: { readonly code?: string }) => {
     if (error.code === "EPIPE") process.exit(EXIT.done);
+    console.error(`error: ${outputError(error).message}`);
+    process.exit(EXIT.no);
   });
   try {
-    process.exit(await command());
+    const exitCode = await command();
+    await written();
+    process.exit(exitCode);
   } catch (thrown) {
     const error = asUsageError(thrown);
     const isDefect = !(error instanceof CliError);
@@ -61,6 +65,18 @@ export async function runCommand(
     else console.error([`error: ${message}`, ...(isDefect || isBrief ? [] : linesOf(error))].join("\n"));
     process.exit(isDefect ? 70 : error.exitCode);
   }
+}
+
+/** Waits until the output is written: Node tells of an error only then. */
+function written(): Promise<void> {
+  return new Promise((resolve) => {
+    process.stdout.write("", () => resolve());
+  });
+}
+
+/** The results could not be written, for instance to a disk that is full. What the command has done stays done. */
+export function outputError(error: unknown): CliError {
+  return new CliError(`standard output: ${reasonOf(error)}; what this command has done stays done`, EXIT.no);
 }
 
 /** The further lines of an error. */

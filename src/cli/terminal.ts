@@ -3,6 +3,7 @@
  * @module
  */
 import process from "node:process";
+import { outputError } from "./cli_error.ts";
 
 /** Colors and weights, or nothing where the output is no terminal. */
 export interface Style {
@@ -48,7 +49,11 @@ export function createTerminal({ print, isJson = false, isQuiet = false, color =
   return {
     print: (line) => {
       clear();
-      print(line);
+      try {
+        print(line);
+      } catch (error) {
+        throw outputError(error);
+      }
     },
     say: (line) => {
       clear();

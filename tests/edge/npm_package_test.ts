@@ -115,6 +115,11 @@ Deno.test("the npm package works under Node 20 and 22, and under Bun; it has all
       assertEquals((await call("--help")).code, 0);
       assertMatch((await call("get", "a")).err, /^error: no cluster file: .*\n {2}looked in .*\n {2}next: /);
       assertEquals((await call("get")).code, 2);
+      if (Deno.build.os !== "linux") return;
+      const full = new Deno.Command("sh", { args: ["-c", `"$0" version > /dev/full`, ...program] });
+      const { code, stderr } = await full.output();
+      assertEquals(code, 1);
+      assertMatch(new TextDecoder().decode(stderr), /^error: standard output: No space left on device; .*\n$/);
     });
     await t.step("pbft simulate", async () => {
       const { code, out } = await call("simulate", "counter.mjs", "--runs", "1", "--replicas", "4");

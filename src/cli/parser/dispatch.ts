@@ -90,7 +90,8 @@ async function parseAndRun(
 }
 
 function unknownVerb(entries: readonly Entry[], name: string): CliError {
-  const near = nearest(name, entries.filter(({ isHidden }) => !isHidden).map((entry) => entry.name));
+  // Every name begins with nothing.
+  const near = name === "" ? [] : nearest(name, entries.filter(({ isHidden }) => !isHidden).map((entry) => entry.name));
   const next = near.length > 0 ? `did you mean ${near.slice(0, 3).join(" or ")}?` : "pbft --help lists all verbs";
-  return new CliError(`${name}: no such verb (see pbft --help)`, EXIT.usage, { next });
+  return new CliError(`${name === "" ? '""' : name}: no such verb (see pbft --help)`, EXIT.usage, { next });
 }

@@ -36,7 +36,7 @@ export const verb = defineVerb({
     ...CLIENT_FLAGS,
   },
   notes:
-    'It ends with Ctrl-C, or with --limit. Replicas keep the last batches only: a line says which numbers were missed.\nA key of a typed machine is typed as it is shown, accounts["ada"] in quotes; accounts alone is all of it.\nWith --json each line is an event: kind is change (value null: removed), batch or missed; keys\nare as in the state.',
+    'It ends with Ctrl-C, or with --limit. In a pipe to a command that has ended, such as head, it ends at the next change.\nReplicas keep the last batches only: a line says which numbers were missed.\nA key of a typed machine is typed as it is shown, accounts["ada"] in quotes; accounts alone is all of it.\nWith --json each line is an event: kind is change (value null: removed), batch or missed; keys\nare as in the state.',
   run: ({ args: [key], values, terminal }) => {
     const chosen = choiceOf(key, values);
     const from = values.from === undefined ? undefined : natural("--from", values.from, { min: 1, max: MAX_FROM });
