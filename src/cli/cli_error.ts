@@ -22,6 +22,9 @@ export const EXIT = {
   denied: 5,
 } as const;
 
+/** The longest line of an error, characters. */
+const MAX_LINE = 2_000;
+
 /** The second and the third line of an error. */
 export interface ErrorLines {
   /** The files or members concerned. */
@@ -35,8 +38,16 @@ export class CliError extends Error {
   override name = "CliError";
   /** @param exitCode one of {@linkcode EXIT}. */
   constructor(message: string, readonly exitCode: number = EXIT.no, readonly lines: ErrorLines = {}) {
-    super(message);
+    super(readable(message));
   }
+}
+
+/** Each line as far as a person reads it: an error repeats the value that is wrong, which may be a whole file. */
+function readable(message: string): string {
+  return message.split("\n").map((line) => {
+    if (line.length <= MAX_LINE) return line;
+    return `${line.slice(0, MAX_LINE / 2)} … (${line.length} characters) … ${line.slice(-MAX_LINE / 10)}`;
+  }).join("\n");
 }
 
 /** Runs a command and exits with its code. An error is printed to stderr, in one line with `isBrief`, as JSON if the arguments contain `--log json` or `--json`. */

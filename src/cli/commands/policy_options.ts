@@ -5,6 +5,7 @@
 import { readFileSync } from "node:fs";
 import { type Policy, policyFromVariables, type PolicyVariable } from "../../runtime/host/policy.ts";
 import { CliError, EXIT, reasonOf } from "../cli_error.ts";
+import { required } from "../parser/required.ts";
 import type { Flags } from "../parser/verb.ts";
 
 /** The flags: lists have commas. By default everybody is served, without limits. */
@@ -47,6 +48,9 @@ const VARIABLES: Readonly<Record<PolicyVariable, PolicyOption>> = {
 
 /** The policy of these values. @throws {CliError} naming the option that is wrong. */
 export function policyOf(values: PolicyValues): Policy {
+  // An empty variable of a shell must not open a replica to everybody.
+  const empty = Object.values(VARIABLES).find((option) => values[option] === "");
+  if (empty !== undefined) required("", empty);
   try {
     return policyFromVariables((name) => {
       const value = values[VARIABLES[name]];

@@ -216,10 +216,22 @@ async function serveMember(name: string, cluster: ClusterFile, options: MemberOp
     if (codeOf(error) === "EADDRINUSE" || (error as Error).name === "AddrInUse") {
       throw new CliError(`${name}: ${options.port ?? cluster.urls[name]}: the port is taken`);
     }
+    if (options.hostname !== undefined && isOfAddress(error)) {
+      // A name may be found, and an address be there, at the next start.
+      throw new CliError(
+        `--host: expected an address of this machine, got ${JSON.stringify(options.hostname)}: ${reasonOf(error)}`,
+      );
+    }
     // What an option, a key or the cluster file says is wrong, and stays wrong: a supervisor that restarts replicas gives up at this code.
     const isWrong = error instanceof TypeError && error.cause === undefined; // with a cause: there is no connection
     throw new CliError(`${name}: ${reasonOf(error)}`, isWrong ? EXIT.usage : EXIT.no);
   }
+}
+
+/** Whether no address has this name, or this machine does not have the address. */
+function isOfAddress(error: unknown): boolean {
+  const text = `${codeOf(error)} ${reasonOf(error)}`;
+  return /EADDRNOTAVAIL|ENOTFOUND|EAI_|assign requested address|lookup address|invalid host/i.test(text);
 }
 
 /** The store, or the path of its file. The file is opened only after everything else was checked. */
