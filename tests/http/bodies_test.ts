@@ -151,3 +151,14 @@ Deno.test("complete bodies are never aborted, and a sender with an unknown addre
   assertEquals(throws(() => open(undefined, "u").add(200)), "overloaded");
   assertEquals(broken, []);
 });
+
+Deno.test("a body that breaks off gives back its place and its bytes", () => {
+  const { broken, budget, open } = budgetOf(1_000, 2);
+  for (const name of ["one", "two", "three"]) {
+    const body = open(name, name);
+    body.add(900);
+    body.release();
+    assertEquals([budget.inProgress, budget.bytes], [0, 0]);
+  }
+  assertEquals(broken, []);
+});

@@ -49,6 +49,11 @@ const own = inFile("src/core/recovery/own_messages.ts");
 const identity = inFile("src/node/storage/identity.ts");
 const clusterMember = inFile("src/node/epochs/cluster_member.ts");
 const resending = inFile("src/core/upkeep/retransmission.ts");
+const budget = inFile("src/http/bodies/body_budget.ts");
+const tally = inFile("src/client/watch/tally.ts");
+const log = inFile("src/node/watching/change_log.ts");
+const archive = inFile("src/node/storage/archive.ts");
+const viewTimer = inFile("src/core/views/view_timer.ts");
 const chain = inFile("src/node/epochs/chain_store.ts");
 
 const EPOCHS = ["tests/snapshot/epochs_test.ts"];
@@ -446,6 +451,65 @@ export const PROOFS: readonly ProofMutant[] = [
       clusterMember("if (this.#isClosed || this.epoch.number !== number) return;", "if (this.#isClosed) return;"),
     ],
     tests: ["tests/node/newer_epochs_test.ts"],
+  },
+  {
+    name: "bodies-in-progress-for-ever",
+    why: "a body that broke off still counts: in the end every body is refused",
+    edits: [budget("        this.#end(body);\n        this.#bytes", "        this.#bytes")],
+    tests: ["tests/http/bodies_test.ts"],
+  },
+  {
+    name: "watch-begins-in-the-past",
+    why: "one that is made after a result was given begins after that result",
+    edits: [tally("if (sources.length < quorum(this.#n)) return null;", "if (sources.length < 1) return null;")],
+    tests: ["tests/watch/tally_test.ts", "tests/watch/follow_test.ts"],
+  },
+  {
+    name: "skipped-numbers-told-as-empty",
+    why: "a replica that skips numbers by a state transfer does not know what they have changed",
+    edits: [
+      log("if (sequence > this.next) this.#forgetTo(sequence - 1);", "if (sequence < 0) this.#forgetTo(sequence - 1);"),
+    ],
+    tests: ["tests/node/change_log_test.ts"],
+  },
+  {
+    name: "archived-after-the-commit",
+    why: "a replica that stops in between has forgotten a batch, and nobody has it",
+    edits: [
+      archive(
+        "      if (writes.forgotten?.length) await archive.put(writes.forgotten);\n      return await store.commit(writes, expected);",
+        "      const version = await store.commit(writes, expected);\n      if (writes.forgotten?.length) await archive.put(writes.forgotten);\n      return version;",
+      ),
+    ],
+    tests: ["tests/node/archive_test.ts"],
+  },
+  {
+    name: "archive-lacks-what-was-executed-before-a-restart",
+    why: "what a replica finds in its store it must archive, too, before it forgets it",
+    edits: [archive("      this.#decided.set(sequence, { digest: batch.digest, commits });\n    }\n", "    }\n")],
+    tests: ["tests/node/archive_test.ts"],
+  },
+  {
+    name: "archive-without-proof",
+    why: "nobody can tell that an archived batch was decided",
+    edits: [
+      archive(
+        "decided.commits.map((commit) => encodeFrame(commit));",
+        "decided.commits.slice(1).map((commit) => encodeFrame(commit));",
+      ),
+    ],
+    tests: ["tests/node/archive_test.ts"],
+  },
+  {
+    name: "reading-begins-the-wait-anew",
+    why: "a replica that is started for each message, and reads what it had executed, never suspects a dead primary",
+    edits: [
+      viewTimer(
+        "if (isReading(step)) return null;",
+        "if (isReading(step)) {\n    stopTimer(timer);\n    return null;\n  }",
+      ),
+    ],
+    tests: ["tests/core/leaving_test.ts", "tests/core/view_change_test.ts"],
   },
 ];
 

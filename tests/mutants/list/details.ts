@@ -253,17 +253,6 @@ export const DETAILS: readonly Mutant[] = [
     breaks: ["calm"],
   },
   {
-    name: "reading-begins-the-wait-anew",
-    why: "a replica that is started for each message, and reads what it had executed, never suspects a dead primary",
-    edits: [
-      suspicion(
-        "if (isReading(step)) return null;",
-        "if (isReading(step)) {\n    stopTimer(timer);\n    return null;\n  }",
-      ),
-    ],
-    breaks: ["liveness"],
-  },
-  {
     name: "impatient-alone",
     why: "a replica goes on from view to view although no quorum has left with it (§4.5.2)",
     edits: [change("if (gone + 1 >= step.quorum) awaitNewView(step);", "awaitNewView(step);\n  void gone;")],

@@ -25,7 +25,6 @@ const streams = inFile("src/http/watch/streams.ts");
 const tally = inFile("src/client/watch/tally.ts");
 const source = inFile("src/client/watch/source.ts");
 const watch = inFile("src/client/watch/open_watch.ts");
-const archive = inFile("src/node/storage/archive.ts");
 
 /** What callers must not believe, and what they and the routes must give back. */
 export const HTTP: readonly Mutant[] = [
@@ -158,12 +157,6 @@ export const HTTP: readonly Mutant[] = [
     breaks: ["bounds", "liveness"],
   },
   {
-    name: "bodies-in-progress-for-ever",
-    why: "a body that broke off still counts: in the end every body is refused",
-    edits: [budget("        this.#end(body);\n        this.#bytes", "        this.#bytes")],
-    breaks: ["bounds", "liveness"],
-  },
-  {
     name: "gateway-tells-a-rejection-as-a-result",
     why: "a caller believes that an operation was done which the state machine has rejected",
     edits: [
@@ -199,12 +192,6 @@ export const HTTP: readonly Mutant[] = [
     breaks: ["answers"],
   },
   {
-    name: "watch-begins-in-the-past",
-    why: "one that is made after a result was given begins after that result",
-    edits: [tally("if (sources.length < quorum(this.#n)) return null;", "if (sources.length < 1) return null;")],
-    breaks: ["answers", "liveness"],
-  },
-  {
     name: "watch-never-says-what-is-missed",
     why: "numbers that are not kept any more are passed over in silence",
     edits: [
@@ -228,45 +215,9 @@ export const HTTP: readonly Mutant[] = [
     breaks: ["answers", "liveness", "no-exception"],
   },
   {
-    name: "skipped-numbers-told-as-empty",
-    why: "a replica that skips numbers by a state transfer does not know what they have changed",
-    edits: [
-      log("if (sequence > this.next) this.#forgetTo(sequence - 1);", "if (sequence < 0) this.#forgetTo(sequence - 1);"),
-    ],
-    breaks: ["answers", "liveness"],
-  },
-  {
     name: "streams-not-given-back",
     why: "whoever has left still counts: in the end nobody can watch",
     edits: [streams("      this.#open.delete(end);\n", "")],
     breaks: ["bounds"],
-  },
-  {
-    name: "archived-after-the-commit",
-    why: "a replica that stops in between has forgotten a batch, and nobody has it",
-    edits: [
-      archive(
-        "      if (writes.forgotten?.length) await archive.put(writes.forgotten);\n      return await store.commit(writes, expected);",
-        "      const version = await store.commit(writes, expected);\n      if (writes.forgotten?.length) await archive.put(writes.forgotten);\n      return version;",
-      ),
-    ],
-    breaks: ["durability"],
-  },
-  {
-    name: "archive-lacks-what-was-executed-before-a-restart",
-    why: "what a replica finds in its store it must archive, too, before it forgets it",
-    edits: [archive("      this.#decided.set(sequence, { digest: batch.digest, commits });\n    }\n", "    }\n")],
-    breaks: ["durability"],
-  },
-  {
-    name: "archive-without-proof",
-    why: "nobody can tell that an archived batch was decided",
-    edits: [
-      archive(
-        "decided.commits.map((commit) => encodeFrame(commit));",
-        "decided.commits.slice(1).map((commit) => encodeFrame(commit));",
-      ),
-    ],
-    breaks: ["answers"],
   },
 ];
