@@ -15,8 +15,9 @@ const WINDOW_MS = 20_000;
 
 /** The parts of a world that the check needs. */
 export interface HandOverOptions {
-  readonly genesis: Genesis;
-  readonly settings: Settings;
+  readonly genesis: Pick<Genesis, "replicas">;
+  readonly settings: Pick<Settings, "statusIntervalMs">;
+  /** Its time is on no replica's clock, ms. */
   readonly engine: { readonly now: number };
   readonly report: Report;
 }
