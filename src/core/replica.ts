@@ -28,7 +28,7 @@ import {
 } from "./ordering/normal_case.ts";
 import { answerQueries, onQuery, queriesAt } from "./upkeep/queries.ts";
 import { isUnknownOwnMessage } from "./recovery/own_messages.ts";
-import type { Commit, Prepare } from "./messages/messages.ts";
+import type { Commit, Decision, Prepare } from "./messages/messages.ts";
 import { primaryOf } from "./messages/quorum.ts";
 import { onRequest } from "./ordering/requests.ts";
 import { isSurplus } from "./ordering/surplus.ts";
@@ -188,8 +188,8 @@ export class Replica {
     return this.#state.loads.has(digest);
   }
 
-  /** Whether a vote, which need not be verified yet, decides nothing any more. */
-  isSurplus(vote: Prepare | Commit): boolean {
+  /** Whether a vote, or a proof of a decision, which need not be verified yet, decides nothing any more. */
+  isSurplus(vote: Prepare | Commit | Decision): boolean {
     return isSurplus(this.#state, this.#env.genesis.replicas.length, this.#env.self, vote);
   }
 

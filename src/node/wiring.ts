@@ -4,7 +4,7 @@
  */
 import type { Ready } from "../core/io.ts";
 import type { Digest, Millis } from "../core/messages/ids.ts";
-import type { Commit, GatewayRequest, Prepare, SignedRequest, Verified } from "../core/messages/messages.ts";
+import type { Commit, Decision, GatewayRequest, Prepare, SignedRequest, Verified } from "../core/messages/messages.ts";
 import type { SignedQuery } from "../core/messages/queries.ts";
 import { failureOf } from "../core/ordering/machine_guard.ts";
 import { createJitter } from "./async/backoff.ts";
@@ -125,8 +125,9 @@ export function connect(
     limits,
     n,
     timer,
-    // A host that stores all its inputs would lose the votes that are kept in memory.
-    isSurplus: (vote: Prepare | Commit) => !options.persistInputs && !!replica.core?.isSurplus?.(vote),
+    // A host that stores all its inputs would lose the votes that are kept in memory. Proofs of decisions are not kept.
+    isSurplus: (vote: Prepare | Commit | Decision) =>
+      (vote.kind === "decision" || !options.persistInputs) && !!replica.core?.isSurplus?.(vote),
     maxSurplusVotes: 2 * n * genesis.logWindow,
     missing: () => core?.missingBodies?.(),
     unavailable: () => refusalOf(replica),

@@ -86,6 +86,7 @@ const EXPECTED: { readonly [group: string]: readonly string[] } = {
     "commit torn away by a crash",
     "commit survives a crash unacknowledged",
     "vote left unread",
+    "decision left unread",
   ],
   "message": all<MessageKind>({
     "request": true,

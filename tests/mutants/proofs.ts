@@ -46,6 +46,8 @@ const outbox = inFile("src/node/out/outbox.ts");
 const inputs = inFile("src/node/durable/kept_inputs.ts");
 const handOver = inFile("src/core/views/hand_over.ts");
 const own = inFile("src/core/recovery/own_messages.ts");
+const passed = inFile("src/node/in/passed.ts");
+const surplus = inFile("src/core/ordering/surplus.ts");
 const identity = inFile("src/node/storage/identity.ts");
 const clusterMember = inFile("src/node/epochs/cluster_member.ts");
 const resending = inFile("src/core/upkeep/retransmission.ts");
@@ -430,6 +432,18 @@ export const PROOFS: readonly ProofMutant[] = [
       "two instances of a member start at once: the one whose store the other leads to the next epoch opens it again",
     edits: [chain("if (!(error instanceof OtherEpochError) || attempt", "if (attempt > 0 || attempt")],
     tests: ["tests/node/epochs_test.ts"],
+  },
+  {
+    name: "known-decision-verified-again",
+    why: "the votes that a replica that is behind needs wait behind proofs that all others send it again and again",
+    edits: [passed('["prepare", "commit", "decision"]', '["prepare", "commit"]')],
+    tests: ["tests/node/surplus_votes_test.ts"],
+  },
+  {
+    name: "needed-decision-left-unread",
+    why: "a replica that lacks a decision throws its proof away",
+    edits: [surplus("return sequence <= log.low || (", "return sequence >= 0 || (")],
+    tests: ["tests/node/surplus_votes_test.ts"],
   },
   {
     name: "entered-twice",

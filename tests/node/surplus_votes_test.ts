@@ -1,7 +1,14 @@
 /** Votes that decide nothing any more are not verified, and nothing is lost that they are good for. */
 import { assertEquals } from "@std/assert";
 import type { Digest, Millis, ReplicaId, SequenceNumber, View } from "../../src/core/messages/ids.ts";
-import type { Message, Prepare, PreparedCertificate, ViewChange } from "../../src/core/messages/messages.ts";
+import type {
+  Commit,
+  Message,
+  Prepare,
+  PreparedCertificate,
+  Signed,
+  ViewChange,
+} from "../../src/core/messages/messages.ts";
 import { clusterId, sha256 } from "../../src/crypto/mod.ts";
 import { KeyValue } from "../../src/machines/mod.ts";
 import { SurplusVotes } from "../../src/node/in/surplus_votes.ts";
@@ -164,3 +171,33 @@ Deno.test("kept votes are bounded, the oldest are forgotten first, and a certifi
   assertEquals(kept.recallFor({ kind: "view-change", viewChange }), [encodeFrame(signed(9))]);
   assertEquals(kept.size, 2);
 });
+
+/** The proof that a number is decided, passed on by `replica`. */
+function decision(replica: number, sequence: number): Message {
+  const commits = [0, 2, 3].map((by) => signedBy(by, vote("commit", by, digest, sequence)) as Signed<Commit>);
+  return { kind: "decision", replica: replica as ReplicaId, commits };
+}
+
+const signedBy = (by: number, message: Message) => decodeFrame(authors[by]!.frame(message)).signed;
+
+for (const persistInputs of [false, true]) {
+  const host = persistInputs ? "that stores its inputs" : "that stays in memory";
+  Deno.test(`the proof of a decision is verified where it is needed, and not again once it is known, on a host ${host}`, async () => {
+    const { node, gets, rejected } = await backup({ persistInputs });
+    const all = ["decision", "commit", "commit", "commit"];
+    assertEquals(await gets(2, [decision(2, 1)]), all);
+    assertEquals(node.status().replica.lastExecuted as number, 1);
+    for (const by of [0, 2, 3]) assertEquals(await gets(by, [decision(by, 1), decision(by, 1)]), []);
+    // The next number is not decided here yet.
+    assertEquals(await gets(3, [decision(3, 2)]), all);
+    assertEquals(await gets(0, [decision(0, 2)]), []);
+    // Who passes on another member's proof is no proved sender of it: it is verified, and a forged one is refused.
+    assertEquals(await gets(0, [decision(3, 1)], 3), all);
+    assertEquals(await gets(0, [decision(3, 1)], 0), ["decision"]);
+    assertEquals(rejected, ["wrong-signature"]);
+    // One without commits decides nothing.
+    assertEquals(await gets(0, [{ ...decision(0, 1), commits: [] } as Message]), ["decision"]);
+    assertEquals(rejected, ["wrong-signature", "malformed"]);
+    await node.close();
+  });
+}

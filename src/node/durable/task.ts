@@ -6,7 +6,7 @@ import type { Buffers } from "../../core/buffers.ts";
 import type { StableCertificate } from "../../core/messages/certificates.ts";
 import type { ClientId, Digest, Millis, View } from "../../core/messages/ids.ts";
 import type { Input, PeerMemory, Ready, ReplicaStatus } from "../../core/io.ts";
-import type { Commit, Prepare } from "../../core/messages/messages.ts";
+import type { Commit, Decision, Prepare } from "../../core/messages/messages.ts";
 import type { Bundle } from "../gateway/gateway.ts";
 import type { Timers } from "../../core/records.ts";
 
@@ -18,8 +18,8 @@ export interface Core {
   status(): ReplicaStatus;
   /** Whether it still waits for this blob of {@linkcode Ready.loads}. */
   isLoading?(digest: Digest): boolean;
-  /** Whether a vote, which need not be verified yet, decides nothing any more. */
-  isSurplus?(vote: Prepare | Commit): boolean;
+  /** Whether a vote, or a proof of a decision, which need not be verified yet, decides nothing any more. */
+  isSurplus?(vote: Prepare | Commit | Decision): boolean;
   /** The digests of the batch bodies that it lacks. Other blobs need not be verified as batches. */
   missingBodies?(): ReadonlySet<Digest>;
   /** Its view, or the one that it is moving to. */

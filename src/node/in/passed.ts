@@ -4,7 +4,16 @@
  */
 import type { Digest, ReplicaId } from "../../core/messages/ids.ts";
 import type { MessageInput } from "../../core/io.ts";
-import type { Commit, Fetch, MessageKind, Prepare, Reply, Signed, Verified } from "../../core/messages/messages.ts";
+import type {
+  Commit,
+  Decision,
+  Fetch,
+  MessageKind,
+  Prepare,
+  Reply,
+  Signed,
+  Verified,
+} from "../../core/messages/messages.ts";
 import type { SignedQuery } from "../../core/messages/queries.ts";
 
 /** A verified input, and its receiver within the node. */
@@ -18,11 +27,11 @@ export type Passed =
   }
   | { readonly to: "queries"; readonly kind: "query"; readonly from: null; readonly query: Verified<SignedQuery> }
   | { readonly to: "blobs"; readonly kind: "fetch"; readonly from: ReplicaId; readonly fetch: Verified<Signed<Fetch>> }
-  /** A vote that is not verified, as it decides nothing any more. */
-  | { readonly to: "nobody"; readonly kind: "prepare" | "commit"; readonly from: ReplicaId };
+  /** A vote, or a proof of a decision, that is not verified, as it decides nothing any more. */
+  | { readonly to: "nobody"; readonly kind: "prepare" | "commit" | "decision"; readonly from: ReplicaId };
 
-/** A vote whose signature was not checked. */
-export type UnverifiedVote = Signed<Prepare> | Signed<Commit>;
+/** A vote, or a proof of a decision, whose signatures were not checked. */
+export type UnverifiedVote = Signed<Prepare> | Signed<Commit> | Signed<Decision>;
 
 /** The knowledge about a frame where it comes in. */
 export interface Known {
@@ -32,9 +41,9 @@ export interface Known {
   readonly isSurplus?: (vote: UnverifiedVote, frame: Uint8Array) => boolean;
 }
 
-/** Whether a message is a prepare or a commit. */
+/** Whether a message is a prepare, a commit, or the proof of a decision. */
 export function isVote(signed: Signed): signed is UnverifiedVote {
-  return signed.message.kind === "prepare" || signed.message.kind === "commit";
+  return ["prepare", "commit", "decision"].includes(signed.message.kind);
 }
 
 /** The outcome for a vote that decides nothing any more. */

@@ -36,8 +36,9 @@ export class SurplusVotes {
     return this.#kept.size;
   }
 
-  /** Keeps a vote. Returns false if it was kept before. */
+  /** Keeps a vote. Returns false if it was kept before, or is a proof of a decision: the core compares those with nothing. */
   keep({ message }: UnverifiedVote, frame: Uint8Array): boolean {
+    if (message.kind === "decision") return false;
     const { replica, digest } = message;
     const key = keyOf(message);
     const isNew = !this.#kept.has(key);

@@ -2,6 +2,7 @@
  * Checks of what replicas send and store, at each step. A run without them is the same run: the browser's simulator leaves them out.
  * @module
  */
+import type { Epoch } from "../../../wire/epochs/mod.ts";
 import type { Genesis } from "../../../core/config.ts";
 import type { Digest, ReplicaId } from "../../../core/messages/ids.ts";
 import type { StoredState } from "../../../core/records.ts";
@@ -28,7 +29,7 @@ export interface StepChecks {
   readonly createNullRequests: (nullDigest: Digest) => NullRequests;
   readonly createHandOvers: (options: HandOverOptions) => HandOvers;
   readonly createUnread: (
-    world: { readonly report: Report; readonly coverage: Coverage },
+    world: { readonly report: Report; readonly coverage: Coverage; readonly epoch: Pick<Epoch, "start"> },
     replica: ReplicaId,
     storedState: StoredState,
   ) => UnreadVotes;
