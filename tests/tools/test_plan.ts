@@ -15,6 +15,7 @@ export const LONGEST: readonly string[] = [
   "tests/e2e/membership_test.ts",
   "tests/e2e/kill_all_test.ts",
   "tests/edge/npm_package_test.ts",
+  "tests/edge/moved_test.ts",
   "tests/edge/mixed_test.ts",
   "tests/edge/cold_start_test.ts",
   "tests/cli/dev_test.ts",

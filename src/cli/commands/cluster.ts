@@ -58,5 +58,5 @@ async function runCluster({ values }: Call<typeof FLAGS>): Promise<number> {
 }
 
 if (import.meta.main) {
-  await runCommand(() => runVerb("cluster", verb, process.argv.slice(2), console.log));
+  await runCommand(() => runVerb("cluster", verb, process.argv.slice(2), console.log), undefined, { isBrief: true });
 }

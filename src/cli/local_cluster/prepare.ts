@@ -111,9 +111,8 @@ function checkIsLocal(folder: string, isFresh: boolean): void {
 function checkMachine(folder: string, found: ClusterFile | null, version: string): void {
   if (found === null || found.genesis.stateMachine === version) return;
   throw new CliError(
-    `${clusterPath(folder)}: the cluster runs ${found.genesis.stateMachine}, and this is ${version}`,
-    EXIT.no,
-    { next: "begin anew with --fresh, which deletes its state; or choose another folder with --data" },
+    `${clusterPath(folder)}: the cluster runs ${found.genesis.stateMachine}, and this is ${version}; ` +
+      `begin anew with --fresh, which deletes its state, or choose another folder with --data`,
   );
 }
 
