@@ -149,7 +149,9 @@ function bodyOf(next: (i: number) => Promise<Uint8Array> | Uint8Array): Readable
 }
 
 Deno.test("answers over HTTP without an end, a byte at a time, cut off, or not in the form, are left for another member", async () => {
-  const pause = () => new Promise((resolve) => setTimeout(resolve, 50));
+  // The last pause may be under way when nobody reads any more.
+  let pausing: Promise<void> = Promise.resolve();
+  const pause = () => pausing = new Promise((resolve) => setTimeout(resolve, 50));
   const answers: Readonly<Record<string, [(body: Uint8Array) => Response, RegExp]>> = {
     endless: [() => new Response(bodyOf(() => new Uint8Array(1 << 20))), /at most 16777216 bytes, got more$/],
     drop: [() => new Response(bodyOf(async () => (await pause(), new Uint8Array(1)))), /gives no whole answer in 1 s$/],
@@ -174,4 +176,5 @@ Deno.test("answers over HTTP without an end, a byte at a time, cut off, or not i
       assert(!/\p{Cc}/u.test(said), said);
     });
   }
+  await pausing;
 });
