@@ -62,13 +62,12 @@ export class ExactlyOnce {
   executed({ sequence, agreedTime }: Moment, { requests }: Batch, calls: readonly Call[]): void {
     this.#agreedTime = agreedTime;
     let next = 0;
-    const again: string[] = [];
-    /** Whether the operation is the next call. An operation that ran before should not be. */
-    const wasRun = (place: string, client: string, operation: Uint8Array) => {
-      const before = this.#ran.get(place);
-      if (before !== undefined) again.push(`${place}, which was run at ${before}`);
+    const wrong: string[] = [];
+    /** Whether the operation is the next call. One that must not run, for this reason, is not: another one may have the same bytes. */
+    const wasRun = (client: string, operation: Uint8Array, place: string, reason = this.#ranBefore(place)) => {
+      if (reason !== null) wrong.push(`${place}, ${reason}`);
       const call = calls[next];
-      if (before !== undefined || call?.client !== client || !equalBytes(call.operation, operation)) return false;
+      if (reason !== null || call?.client !== client || !equalBytes(call.operation, operation)) return false;
       next++;
       return true;
     };
@@ -76,7 +75,7 @@ export class ExactlyOnce {
       if (message.kind === "gateway-request") {
         for (const { name, timestamp, operation } of message.operations) {
           const place = `${name} timestamp ${timestamp}`;
-          if (wasRun(place, `name:${name}`, operation)) this.#ran.set(place, sequence);
+          if (wasRun(`name:${name}`, operation, place)) this.#ran.set(place, sequence);
         }
         continue;
       }
@@ -85,14 +84,17 @@ export class ExactlyOnce {
         continue;
       }
       const place = placeOf(message);
+      const acknowledged = this.#acknowledged(message);
+      const reason = this.#ranBefore(place) ?? acknowledged;
       let ran = false;
-      for (const operation of message.operations) ran = wasRun(place, message.client, operation) || ran;
-      if (ran) this.#ran.set(place, sequence);
-      this.#checkSession(message, ran, { sequence, agreedTime });
+      for (const operation of message.operations) ran = wasRun(message.client, operation, place, reason) || ran;
+      if (!ran) continue;
+      this.#ran.set(place, sequence);
+      this.#checkSession(message, { sequence, agreedTime });
     }
     if (next === calls.length) return;
     const which = `batch ${sequence} has run an operation of ${calls[next]!.client.slice(0, 13)} too many`;
-    if (again.length > 0) this.#report("exactly-once", `${which}, perhaps of ${again.join(", or ")}`);
+    if (wrong.length > 0) this.#report("exactly-once", `${which}, perhaps of ${wrong.join(", or ")}`);
     else this.#report("validity", which);
   }
 
@@ -101,20 +103,27 @@ export class ExactlyOnce {
     return this.#sessions.get(`${client}/${session}`)?.usedAt ?? -Infinity;
   }
 
-  #checkSession(request: ClientRequest, ran: boolean, { sequence, agreedTime }: Moment): void {
-    const { client, session, timestamp, lowestUnanswered } = request;
+  /** Why an operation must not run: it has run. */
+  #ranBefore(place: string): string | null {
+    const before = this.#ran.get(place);
+    return before === undefined ? null : `which was run at ${before}`;
+  }
+
+  /** Notes what a request acknowledges. Why it must not run itself: its client holds the reply, or wants none any more. */
+  #acknowledged({ client, session, timestamp, lowestUnanswered }: ClientRequest): string | null {
+    const use = this.#sessions.get(`${client}/${session}`);
+    if (!use) return null;
+    use.acknowledged = Math.max(use.acknowledged, Math.min(lowestUnanswered, timestamp));
+    return timestamp < use.acknowledged ? `and everything below ${use.acknowledged} was acknowledged` : null;
+  }
+
+  /** A request has run. */
+  #checkSession(request: ClientRequest, { sequence, agreedTime }: Moment): void {
+    const { client, session, timestamp } = request;
     const use = this.#sessions.get(`${client}/${session}`);
     const what = placeOf(request);
-    if (use) use.acknowledged = Math.max(use.acknowledged, Math.min(lowestUnanswered, timestamp));
-    if (!ran) return;
     if (!use) return this.#report("exactly-once", `${what} was run at ${sequence}: nobody had opened that session`);
     use.usedAt = agreedTime;
-    if (timestamp < use.acknowledged) {
-      this.#report(
-        "exactly-once",
-        `${what} was run at ${sequence}, everything below ${use.acknowledged} was acknowledged`,
-      );
-    }
     if (timestamp >= use.acknowledged + this.#limits.sessionWindow) {
       this.#report("bounds", `${what} was run at ${sequence}, the window begins at ${use.acknowledged}`);
     }
