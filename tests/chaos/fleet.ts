@@ -2,6 +2,7 @@
  * Replica processes that can be killed, stopped for a while, and started again, each by itself.
  * @module
  */
+import { V8_FLAGS } from "../../src/cli/runtime.ts";
 import { eventually } from "../tools/eventually.ts";
 import { createCluster, replicaFiles } from "../../src/cli/local_cluster/data.ts";
 import { freePorts } from "../tools/ports.ts";
@@ -136,7 +137,17 @@ export class Fleet {
     const illness = this.#illnesses[this.names.indexOf(name)];
     const child = new Deno.Command(Deno.execPath(), {
       args: [
-        ...["run", "--quiet", "-A", illness ? ILL_SCRIPT : SCRIPT, "--until-eof", "--cluster", this.#clusterFile(name)],
+        // As `pbft` starts replicas.
+        ...[
+          "run",
+          "--quiet",
+          V8_FLAGS,
+          "-A",
+          illness ? ILL_SCRIPT : SCRIPT,
+          "--until-eof",
+          "--cluster",
+          this.#clusterFile(name),
+        ],
         ...["--port", new URL(this.url(name)).port, "--name", name, "--key", key, "--state", state],
         ...["--start", this.#diskless.delete(name) ? "recover" : this.#begun.has(name) ? "resume" : "new"],
       ],
