@@ -159,7 +159,9 @@ for (const [name, [odd, ...says]] of Object.entries(MISTAKES)) {
   Deno.test(`named: ${name}`, async () => {
     const said = await words(odd);
     for (const expected of [/^BROKEN {2}your machine: /, ODD, ...says]) assertMatch(said, expected);
-    assertEquals(await words(odd), said);
+    // The machine is called in the same way again. Only a depth is the runtime's: it follows from what is compiled by then.
+    const withoutDepths = (text: string) => text.replace(/"depth":\d+/g, '"depth":…');
+    assertEquals(withoutDepths(await words(odd)), withoutDepths(said));
   });
 }
 
