@@ -170,44 +170,22 @@ export class KeyRotator {
     const own = await approve(epoch, proposeRotation(epoch, name, publicKey), { signer, hash: sha256 });
     const proposal = await approved(epoch, own);
     const timestamp = this.#host.timer.now();
-    const operation = operationOf(epoch, proposal);
-    const answer = await this.#unlessInForce(node.vouch([{ name: `key of ${name}`, timestamp, operation }]));
-    if (answer === null) return;
+    const answer = await node.vouch([{ name: `key of ${name}`, timestamp, operation: operationOf(epoch, proposal) }]);
     if ("reason" in answer) throw new Error(`${answer.reason}: ${answer.detail}`);
     const [{ status, value }] = answer.results as [typeof answer.results[number]];
     if (status !== "ok") throw new Error(new TextDecoder().decode(value));
   }
 
-  /**
-   * An answer; `null` if the next key comes into force before it, or it takes too long. A replica that is behind learns that the epoch has ended from
-   * the others. It never executes the proposal then, and gives no answer.
-   */
-  async #unlessInForce<T>(answer: Promise<T>): Promise<T | null> {
-    let isAnswered = false;
-    const settled = answer.finally(() => isAnswered = true);
-    settled.catch(() => {}); // if nobody waits for it any more
-    for (let left = PATIENCE_MS; left > 0 && !this.#delays.isStopped && !isAnswered; left -= LOOK_MS) {
-      if (await this.#looksInForce()) return null;
-      await Promise.race([settled, this.#delays.pass(LOOK_MS)]);
-    }
-    return isAnswered ? await settled : null;
-  }
-
   /** Waits until the next key is a member and its replica has the state. */
   async #isInForce(patienceMs: number): Promise<boolean> {
+    const { host } = this.#next!;
     for (let left = patienceMs; left > 0 && !this.#delays.isStopped; left -= LOOK_MS) {
-      if (await this.#looksInForce()) return true;
+      const { member } = this.#host.present().host;
+      await host.member.follow(member.linksAfter(host.member.epoch.number));
+      if (host.member.entered() !== null) return true;
       await this.#delays.pass(LOOK_MS);
     }
     return false;
-  }
-
-  /** Whether the next key is a member by now, and its replica has the state. */
-  async #looksInForce(): Promise<boolean> {
-    const { host } = this.#next!;
-    const { member } = this.#host.present().host;
-    await host.member.follow(member.linksAfter(host.member.epoch.number));
-    return host.member.entered() !== null;
   }
 
   async #switch(): Promise<void> {
