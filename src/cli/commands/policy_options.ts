@@ -49,8 +49,7 @@ const VARIABLES: Readonly<Record<PolicyVariable, PolicyOption>> = {
 /** The policy of these values. @throws {CliError} naming the option that is wrong. */
 export function policyOf(values: PolicyValues): Policy {
   // An empty variable of a shell must not open a replica to everybody.
-  const empty = Object.values(VARIABLES).find((option) => values[option] === "");
-  if (empty !== undefined) required("", empty);
+  for (const option of Object.values(VARIABLES)) if (values[option] !== undefined) required(values[option], option);
   try {
     return policyFromVariables((name) => {
       const value = values[VARIABLES[name]];

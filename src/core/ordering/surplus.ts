@@ -9,10 +9,10 @@
  * A vote that differs is never surplus, whatever has been decided: together with another vote of its sender it may be
  * evidence. Neither is a vote of another view: after a view change the same number may be agreed on again, and
  * needs a new quorum.
- * The proof of a decision is surplus where its number is decided, or behind the low watermark. It is of no other use, and it has
- * a quorum of signatures. A replica that is behind is sent each proof by all others, and again with its next statuses: if it
- * verified them all, its own votes and those of the others would wait behind them.
  *
+ * The proof of a decision is surplus where its number is decided, or behind the low watermark. The core uses it for nothing else, and to
+ * verify it takes a quorum of signatures. A replica that is behind is sent each proof by all others, and again with its next statuses: if it
+ * verified them all, its own votes and those of the others would wait behind them.
  * @module
  */
 import type { Commit, Decision, Prepare } from "../messages/messages.ts";
