@@ -74,7 +74,9 @@ export class DrillContext {
     if (copy.settled > copy.status.lastExecuted) return false;
     for (let { lastExecuted } = copy.status; lastExecuted + 1 < next; lastExecuted++) {
       const place = copy.accepted.get(lastExecuted + 1);
-      if (!place || copy.status.recovering) return false;
+      const { active, view, recovering } = copy.status;
+      // A view that has started carries over all that was decided before: what it does not have here may be another batch, whose body is missing.
+      if (!place || recovering || (active && place.view < view)) return false;
       if (copy.status.lastExecuted === lastExecuted) copy.take(peers.decision(this.commits(place), copy.others[0]!));
     }
     return this.isQuiet;
