@@ -24,7 +24,7 @@ import { Director } from "./watch/director.ts";
 import type { World } from "./world/world.ts";
 import type { WebParts } from "./http/ports.ts";
 
-/** The most events per replica after healing. A cluster that is busier than this makes no progress. */
+/** The most events per machine after healing; two instances of one replica are two. A cluster that is busier than this makes no progress. */
 const MOST_EVENTS = 50_000;
 
 /** Time for machines to start before clients begin, virtual ms. */
@@ -128,7 +128,7 @@ class Run {
       if (this.#demands("quick-catch-up")) watchCatchUp(this.#cluster, this.#plan);
       for (const client of this.#clients) client.hurry();
       this.#operator?.hurry();
-      const most = engine.events + MOST_EVENTS * this.#plan.replicas;
+      const most = engine.events + MOST_EVENTS * Math.max(this.#plan.replicas, this.#cluster.machines.length);
       await engine.run(durationMs + livenessMs(this.#plan), () => {
         return this.#violation !== null || this.#isSettled() || engine.events > most;
       });
