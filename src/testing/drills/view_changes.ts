@@ -129,6 +129,8 @@ export function entersAView(context: DrillContext): void {
     new Set([...ofKind(entered, kind), ...ofKind(later, kind)].map(({ signed }) => signed.message.sequence));
   const [prepared, committed] = [said("prepare"), said("commit")];
   for (const { message: { sequence } } of newView.prePrepares) {
+    // It has learned meanwhile that the others have a stable checkpoint above, and fetches that.
+    if (sequence <= copy.status.lowWatermark) continue;
     context.demand(
       "liveness",
       prepared.has(sequence),
