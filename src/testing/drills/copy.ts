@@ -67,6 +67,8 @@ export class Copy {
   readonly kept: ReadonlySet<Input["kind"]>;
   /** The number of the last suspicion of each replica among those. A liar's may be so high that nothing comes after it. */
   readonly suspicionsKept: ReadonlyMap<ReplicaId, number>;
+  /** The highest view of a prepare of each replica among those. A liar's may be so high that its prepares of lower views do not count. */
+  readonly preparesKept: ReadonlyMap<ReplicaId, number>;
   /** The highest number with a checkpoint among those. Up to there the decisions of the others are settled. */
   readonly settled: number;
   /** The last checkpoint that it has taken. */
@@ -94,6 +96,7 @@ export class Copy {
     this.now = options.now;
     this.kept = new Set(options.kept.map(({ kind }) => kind));
     this.suspicionsKept = new Map(options.kept.flatMap(suspicionIn));
+    this.preparesKept = preparesIn(options.kept);
     this.settled = Math.max(0, ...options.kept.map(checkpointIn));
     this.stable = storedState.stable;
     this.#last = storedState.checkpoint?.sequence ?? 0;
@@ -254,6 +257,17 @@ export class Copy {
 /** The sender and the number of a suspicion. */
 function suspicionIn(input: MessageInput): readonly (readonly [ReplicaId, number])[] {
   return input.kind === "suspicion" ? [[input.suspicion.message.replica, input.suspicion.message.number]] : [];
+}
+
+/** The highest view of a prepare of each replica. */
+function preparesIn(inputs: readonly MessageInput[]): ReadonlyMap<ReplicaId, number> {
+  const views = new Map<ReplicaId, number>();
+  for (const input of inputs) {
+    if (input.kind !== "prepare") continue;
+    const { replica, view } = input.prepare.message;
+    views.set(replica, Math.max(view, views.get(replica) ?? 0));
+  }
+  return views;
 }
 
 /** The highest number of a checkpoint in an input. */

@@ -91,7 +91,9 @@ export function entersAView(context: DrillContext): void {
     if (copy.status.active && copy.status.view > before) return;
   }
   const newView = peers.newView(view, viewChanges);
-  const another = random.pick(copy.others.filter((id) => id !== newView.replica));
+  const backups = copy.others.filter((id) => id !== newView.replica);
+  const heeded = backups.filter((id) => (copy.preparesKept.get(id) ?? -1) < view);
+  const another = random.pick(heeded.length > 0 ? heeded : backups);
   const voteOfAnother = () => {
     for (const { message: { sequence, digest } } of newView.prePrepares) {
       if (copy.decided.has(sequence)) {
