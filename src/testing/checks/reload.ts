@@ -74,6 +74,9 @@ export async function checkReload(moment: Moment): Promise<void> {
   const isSealed = rootRead === status.stateRoot && records.some(({ kind }) => kind === "checkpoint");
   coverage.count("reload", persistInputs ? "with its inputs" : "with what binds it");
   const again = core.status();
+  // The one in memory reads chunks, and its timer is held until then. The reloaded one has them all, and its timer fires at its start.
+  const isHeld = timers?.suspectAt != null && timers.suspectAt <= timers.awakeMs;
+  if (persistInputs && isHeld && again.lastExecuted > status.lastExecuted) return;
   // Numbers that are decided in memory and cannot be executed yet, which others send again; and numbers that a primary
   // proposes at its start.
   const decided = status.slots.filter(({ stage }) => stage === "committed").map(({ sequence }) => sequence);
