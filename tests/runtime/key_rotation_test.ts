@@ -148,13 +148,22 @@ Deno.test("a key that an earlier process has made is the next one, and is not ma
   }
 });
 
-Deno.test("a process that ended when its next key came into force goes on with that one, though the present key was removed", async () => {
+/** A cluster whose Dog ends, gets its next key meanwhile, and is started again. `later`: operations in the next epoch before that. */
+async function endedBeforeTheSwitch(later: number): Promise<void> {
   const next: NextKey = { privateKey: generateKeyPair().privateKey, store: new MemoryStore(), start: "recover" };
   const cluster = await new Served().serve(0, { since: Date.now() });
   const rotated: NextKey[] = [];
+  let count = 0;
+  const work = async (more: number) => {
+    for (const end = count + more; count < end;) {
+      const [status, text] = await req(cluster.url(1), ++count, "INCR n");
+      assertEquals(status, 200, text);
+    }
+  };
   try {
     const { epoch } = cluster.all[0]!;
     await cluster.all.pop()!.close();
+    await work(20);
     const { publicKey } = importKeyPair(next.privateKey);
     const replicas = epoch.genesis.replicas.map((member) =>
       member.name === "Dog" ? { name: "Dog", publicKey } : member
@@ -162,6 +171,7 @@ Deno.test("a process that ended when its next key came into force goes on with t
     const [status, text] = await req(cluster.url(1), 1, await approved(epoch, { replicas }), "admin");
     assertEquals(status, 200, text);
     await until("the others are there", () => cluster.all.every((one) => one.epoch.number === 1));
+    await work(later);
     const dog = await serve({
       cluster: cluster.cluster,
       self: "Dog",
@@ -181,11 +191,19 @@ Deno.test("a process that ended when its next key came into force goes on with t
     cluster.all.push(dog);
     await until("it goes on with the next key", () => rotated.length > 0);
     assertEquals([dog.isMember, dog.epoch.number], [true, 1]);
-    const [again, answer] = await req(cluster.url(3), 2, "INCR n", "b");
-    assertEquals(again, 200, answer);
+    const [again, answer] = await req(cluster.url(3), 2, "GET n", "b");
+    assertEquals([again, JSON.parse(answer).result], [200, String(count)]);
   } finally {
     await cluster.close();
   }
+}
+
+Deno.test("a process that ended when its next key came into force goes on with that one, though the present key was removed", async () => {
+  await endedBeforeTheSwitch(0);
+});
+
+Deno.test("the next key's replica gets a later state, if the former one lacks that of the epoch's start and the others have dropped it", async () => {
+  await endedBeforeTheSwitch(40);
 });
 
 Deno.test("a member approves of one new key of another member in an hour, and of nothing for a stranger", async () => {

@@ -13,14 +13,15 @@ import { clusterFile, keyOf } from "../node/_epochs.ts";
 import { ManualTimer } from "../node/_manual_timer.ts";
 import { MemoryStore } from "../../src/stores/memory.ts";
 
-/** A replica that has the state of its epoch. */
+/** A replica that has the state of its epoch, unless it lacks it. */
 class Host {
   closed = 0;
+  lacksState = false;
   readonly member = {
     epoch: firstEpoch(clusterFile, clusterId(clusterFile.genesis)),
     linksAfter: () => [],
     follow: () => Promise.resolve(false),
-    entered: () => ({ member: 3, signature: new Uint8Array(64) }),
+    entered: () => this.lacksState ? null : { member: 3, signature: new Uint8Array(64) },
   };
   close(): Promise<void> {
     this.closed++;
@@ -33,6 +34,7 @@ function process(timer: ManualTimer, onRotated: () => void, replaced: () => Prom
   const [former, next] = [new Host(), new Host()];
   let present: KeyReplica = { host: former as never, privateKey: keyOf("Dog").privateKey };
   const [told, replacements]: [string[], MemberHost[]] = [[], []];
+  const reasons: string[] = [];
   const host: RotationHost = {
     timer,
     present: () => present,
@@ -42,11 +44,14 @@ function process(timer: ManualTimer, onRotated: () => void, replaced: () => Prom
       present = other;
       await replaced();
     },
-    tell: ({ kind }) => void told.push(kind),
+    tell(event) {
+      told.push(event.kind);
+      if (event.kind === "rotation-failed") reasons.push(event.reason);
+    },
   };
   const key: NextKey = { privateKey: generateKeyPair().privateKey, store: new MemoryStore(), start: "recover" };
   const rotation = { everyMs: 86_400_000, since: timer.now(), next: key, prepare: () => key, onRotated };
-  return { rotator: new KeyRotator(rotation, host), next, told, replacements };
+  return { rotator: new KeyRotator(rotation, host), next, told, reasons, replacements };
 }
 
 Deno.test("a key that can't be put away is tried again, and the replica that serves stays", async () => {
@@ -74,5 +79,18 @@ Deno.test("a former replica that can't be closed does not undo the switch", asyn
   await timer.advance(120_000);
   assertEquals([rotated, told, next.closed], [1, ["rotation-failed", "key-rotated"], 0]);
   assertEquals(replacements, [next as never]);
+  await rotator.stop();
+});
+
+Deno.test("a next key that does not come into use within a minute is told of, and why", async () => {
+  const timer = new ManualTimer();
+  const { rotator, next, told, reasons } = process(timer, () => {});
+  next.lacksState = true;
+  rotator.start();
+  await timer.advance(70_000);
+  assertEquals(reasons, ["the next key is not in use yet: its epoch has not begun within 60 s"]);
+  next.lacksState = false;
+  await timer.advance(1_000);
+  assertEquals(told, ["rotation-failed", "key-rotated"]);
   await rotator.stop();
 });

@@ -21,6 +21,7 @@ import type { HostEvent } from "../../node/host_event.ts";
 import { checkSchedule, scheduleSnapshots } from "../../snapshot/schedule.ts";
 import { type ListenAddress, listenAddress, urlOf } from "../server/listen_address.ts";
 import { type KeyReplica, KeyRotator, type NextKey } from "../identity/key_rotation.ts";
+import { sharedAddress } from "../identity/shared_address.ts";
 import { chainOf, checkMember, createKeyValue, ownerOf, ownUrl } from "../identity/member_place.ts";
 import type { OpenReplica, OpenReplicaOptions, ServedReplica, ServeOptions } from "./options.ts";
 import { fillFromOrigin } from "./origin.ts";
@@ -144,8 +145,12 @@ export async function serveOn(platform: Platform, options: ServeOptions): Promis
     await former?.host.close();
   };
   const hosted = () => present!.host;
-  const openNext = (next: NextKey) =>
-    openWith(next.privateKey, { ...options, ...next, chain: hosted().member.linksAfter(0) });
+  const openNext = async (next: NextKey) => {
+    const chain = hosted().member.linksAfter(0);
+    const host = await openWith(next.privateKey, { ...options, ...next, chain });
+    handle = sharedAddress(hosted(), host);
+    return host;
+  };
   const rotator = keyRotation &&
     new KeyRotator(keyRotation, { timer, tell, open: openNext, replace, present: () => present! });
   const first = await openWith(privateKey, options).catch(async (error) => {

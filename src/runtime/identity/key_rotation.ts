@@ -5,8 +5,9 @@
  *
  * 1. The next key is made, and kept, before anybody hears of it.
  * 2. The present key signs a proposal that changes nothing else, and the other members are asked to approve of it.
- * 3. With the approvals of a quorum it is ordered. When its epoch begins, the next replica fetches the state.
- * 4. Then requests go to it, the replica of the former key is closed, and that key is forgotten.
+ * 3. With the approvals of a quorum it is ordered. When its epoch begins, what comes to the address is for the next replica
+ *    (shared_address.ts), which fetches the state.
+ * 4. Then the replica of the former key is closed, and that key is forgotten.
  *
  * Whatever fails, the present key stays in use, and everything is tried again from step 2 on with the same next key.
  * @module
@@ -17,6 +18,7 @@ import { askApproval } from "../../http/peers/member_source.ts";
 import { Delays } from "../../node/async/delays.ts";
 import type { HostEvent } from "../../node/host_event.ts";
 import { chainCrypto } from "../../node/epochs/cryptography.ts";
+import { following } from "../../node/epochs/following.ts";
 import { placeIn } from "../../node/epochs/place.ts";
 import { CRYPTOGRAPHY } from "../../node/options.ts";
 import type { Store, Timer } from "../../node/ports.ts";
@@ -150,7 +152,16 @@ export class KeyRotator {
     }
     if (this.#delays.isStopped) return;
     await this.#submit();
-    if (await this.#isInForce(PATIENCE_MS)) await this.#switch();
+    if (await this.#isInForce(PATIENCE_MS)) return await this.#switch();
+    if (!this.#delays.isStopped) throw new Error(this.#whyNotInForce());
+  }
+
+  #whyNotInForce(): string {
+    const { epoch } = this.#next!.host.member;
+    const lacks = this.hasPlaceIn(epoch)
+      ? `its replica has not got the state of epoch ${epoch.number} yet`
+      : `its epoch has not begun within ${PATIENCE_MS / 1_000} s`;
+    return `the next key is not in use yet: ${lacks}`;
   }
 
   async #openNext(key: NextKey): Promise<void> {
@@ -170,7 +181,10 @@ export class KeyRotator {
     const own = await approve(epoch, proposeRotation(epoch, name, publicKey), { signer, hash: sha256 });
     const proposal = await approved(epoch, own);
     const timestamp = this.#host.timer.now();
-    const answer = await node.vouch([{ name: `key of ${name}`, timestamp, operation: operationOf(epoch, proposal) }]);
+    const operations = [{ name: `key of ${name}`, timestamp, operation: operationOf(epoch, proposal) }];
+    const answer = await following(node, host.member).vouch(operations);
+    // If this replica was behind, it learns only from the others that its proposal has ended the epoch.
+    if (this.hasPlaceIn(host.member.epoch)) return;
     if ("reason" in answer) throw new Error(`${answer.reason}: ${answer.detail}`);
     const [{ status, value }] = answer.results as [typeof answer.results[number]];
     if (status !== "ok") throw new Error(new TextDecoder().decode(value));

@@ -82,7 +82,7 @@ export function hostEventEntry(
       return { level: "info", event, message: "this member has a new key", fields: { epoch, publicKey } };
     }
     case "rotation-failed": {
-      const message = "the key could not be changed on schedule; it stays in use, and it is tried again";
+      const message = "the key of this member is not changed yet; the former one stays in use, and it is tried again";
       return { level: "warn", event, message, fields: { reason: hostEvent.reason } };
     }
     case "state-damaged": {
