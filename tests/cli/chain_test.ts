@@ -175,9 +175,9 @@ Deno.test("a longer chain that forks from the kept one, signed with old keys, is
     const true1 = await linkOf(first, await operationFor(first, { checkpointInterval: 16, logWindow: 64 }));
     await kept.learn([true1]);
     const { context } = kept.present;
-    const false1 = await linkOf(first, await operationFor(first, { checkpointInterval: 8 }));
+    const false1 = await linkOf(first, await operationFor(first, { checkpointInterval: 4 }));
     const second = await followLink(first, decodeLink(false1), crypto);
-    const false2 = await linkOf(second, await operationFor(second, { checkpointInterval: 4 }));
+    const false2 = await linkOf(second, await operationFor(second, { checkpointInterval: 8 }));
     const error = await assertRejects(() => kept.learn([false1, false2]), CliError);
     assertStringIncludes(error.message, `expected the configuration ${context} in epoch 1, which is known`);
     assertEquals([kept.present.context, kept.links], [context, [true1]]);

@@ -52,6 +52,7 @@ Deno.test("init says what is wrong with its arguments, and writes nothing", () =
         [["Apple"], "Apple: expected NAME=URL"],
         [[...MEMBERS.slice(0, 3), "Dog=ftp://dog"], "urls.Dog: expected an http: or https: URL"],
         [MEMBERS.slice(0, 3), "replicas"],
+        [[...MEMBERS, "dog=https://eagle.example"], "dog: expected a name that differs from Dog in more than case"],
         [[...MEMBERS, "--interval", "x"], "--interval: expected a whole number from 1"],
         [[...MEMBERS, "--interval", "0x20"], "--interval: expected a whole number from 1"],
         [[...MEMBERS, "--interval", ""], "--interval: expected a whole number from 1"],

@@ -24,6 +24,11 @@ Deno.test("a member is replaced by a proposal that a quorum signs, and a file wi
       await refused("members", "propose", file, "--add", "Eve=12@http://x", ...at),
       /^2 --add: expected NAME=PUB/,
     );
+    assertMatch(await refused("members", "propose", file, ...at), /^2 no-change: expected another configuration than /);
+    assertMatch(
+      await refused("members", "propose", file, "--add", `dog=${keyText("Eagle")}@${urls.Eagle}`, ...at),
+      /^2 similar-names: dog: expected a name that differs from Dog in more than case/,
+    );
     assertMatch(await refused("members", "propose", file, "--limit", "maxFoo=7", ...at), /^2 limits: expected only /);
 
     const change = ["--replace", `Dog:Eagle=${keyText("Eagle")}@${urls.Eagle}`, "--limit", "maxSessions=2048"];

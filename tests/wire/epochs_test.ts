@@ -20,6 +20,7 @@ import {
   LinkError,
   operationOf,
   parseProposal,
+  type Proposal,
   propose,
   standingOf,
 } from "../../src/wire/epochs/mod.ts";
@@ -141,6 +142,44 @@ Deno.test("each wrong configuration is refused with its reason", async () => {
   assertThrows(() => propose(zero, { replicas: [memberOf("Apple")] }), ConfigureError, "too-few-members");
   assertThrows(() => propose(zero, { logWindow: 20 }), TypeError, "logWindow");
   assertThrows(() => propose(zero, { urls: { Apple: "http://user@x.example" } }), TypeError, "urls.Apple");
+});
+
+Deno.test("nobody makes or signs a proposal that changes nothing, or whose new name differs from another one only in case", async () => {
+  const added = (name: string) => ({
+    replicas: [...FOUR.map((one) => memberOf(one)), memberOf(name)],
+    urls: urlsOf([name]),
+  });
+  const wrong: readonly (readonly [string, () => Proposal])[] = [
+    ["no-change", () => propose(zero, {})],
+    ["no-change", () => propose(zero, { logWindow: 16, urls: { Apple: `${zero.urls["Apple"]}/` } })],
+    ["similar-names", () => propose(zero, { ...added("dOG"), urls: { dOG: "http://eagle.example" } })],
+  ];
+  for (const [reason, make] of wrong) assertThrows(make, ConfigureError, reason);
+  const { configuration } = propose(zero, added("Eagle"));
+  const { genesis, urls } = configuration;
+  const replicas = genesis.replicas.map((member) => member.name === "Eagle" ? { ...member, name: "dog" } : member);
+  const others = [
+    { ...configuration, genesis: { ...genesis, replicas }, urls: { ...urls, dog: urls["Eagle"]! } },
+    { ...configuration, genesis: zero.genesis, urls: urlsOf(FOUR) },
+  ];
+  const signer = createSigner(keyOf("Apple").privateKey, zero.cluster, 1);
+  for (const [i, reason] of ["similar-names", "no-change"].entries()) {
+    const proposal = { configuration: others[i]!, approvals: {} };
+    await assertRejects(() => approve(zero, proposal, { signer, hash: sha256 }), ConfigureError, reason);
+    // What a quorum has signed all the same, with an earlier build, is ordered as it was then: logs and links hold it.
+    const bytes = encodeConfiguration(others[i]!);
+    const approvals = quorumOf(zero).map((name) => {
+      const { sign } = createSigner(keyOf(name).privateKey, zero.cluster, 1);
+      return { member: FOUR.indexOf(name), signature: sign("configuration", fromHex(sha256(bytes))) };
+    });
+    assertEquals(refusalOf(zero, encodeConfigure({ configuration: bytes, approvals })), null);
+  }
+  // Names that were similar before stay: their members can be changed one by one.
+  const similar = epochWith(["Apple", "apple", "Candy", "Dog"], {});
+  const ports = Object.fromEntries(
+    ["Apple", "apple", "Candy", "Dog"].map((name, i) => [name, `http://x.example:${i + 1}`]),
+  );
+  assertEquals(propose({ ...similar, urls: ports }, { logWindow: 32 }).configuration.genesis.logWindow, 32);
 });
 
 Deno.test("a link says whether the migration to its version of the state machine has failed", async () => {

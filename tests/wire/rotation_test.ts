@@ -51,7 +51,7 @@ for (
       ["Dog"],
       "2 new keys",
     ],
-    ["nothing", {}, ["Dog"], "0 new keys"],
+    ["nothing", {}, ["Dog"], "no-change"],
     ["the members in another order", { replicas: swapped }, ["Dog"], "further ones"],
     ["another name", { replicas: renamed, urls: urlsOf(["Hat"]) }, ["Dog"], "0 new keys"],
     [

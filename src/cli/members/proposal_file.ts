@@ -7,7 +7,7 @@ import { equalBytes } from "../../core/tree/bytes.ts";
 import { createVerifier, sha256 } from "../../crypto/mod.ts";
 import {
   approvalContext,
-  checkNext,
+  checkProposed,
   ConfigureError,
   encodeConfiguration,
   parseProposal,
@@ -58,7 +58,7 @@ export async function readProposal(path: string, { cluster, source }: FoundClust
   const followed = await followLinks(cluster, linksOf(links, path), path);
   const { present } = followed;
   try {
-    checkNext(present, proposal.configuration);
+    checkProposed(present, proposal.configuration);
     const standing = standingOf(present, proposal);
     const hash = sha256(encodeConfiguration(proposal.configuration));
     checkApprovals(followed, proposal, hash);

@@ -31,7 +31,9 @@ export type ConfigureRefusal =
   | "unknown-member" // an approval of somebody who is no member, or two of one member
   | "wrong-signature" // an approval that its member did not sign
   | "not-enough-signatures" // approvals of fewer members than a quorum
-  | "already-pending"; // another configuration has been accepted and will take effect
+  | "already-pending" // another configuration has been accepted and will take effect
+  | "similar-names" // a new member's name differs from another one's only in case; nobody makes or signs this
+  | "no-change"; // it changes nothing but the number of the epoch; nobody makes or signs this
 
 /** A refusal with its reason, for people. */
 export class ConfigureError extends Error {

@@ -48,6 +48,8 @@ export {
   approve,
   type Approver,
   type Change,
+  checkProposed,
+  isSimilar,
   operationOf,
   parseProposal,
   type Proposal,

@@ -12,6 +12,7 @@
 import type { Genesis } from "../../core/config.ts";
 import type { Digest } from "../../core/messages/ids.ts";
 import { quorum } from "../../core/messages/quorum.ts";
+import { equalBytes } from "../../core/tree/bytes.ts";
 import { checkObject, checkRecord, checkString } from "../checks.ts";
 import type { ClusterFile } from "../cluster_file.ts";
 import { fromHex, toHex } from "../codec/hex.ts";
@@ -50,8 +51,44 @@ export function propose(epoch: Epoch, change: Change): Proposal {
     genesis,
     urls: Object.fromEntries(genesis.replicas.map(({ name }) => [name, normalized(urlOf(name))])),
   });
-  checkNext(epoch, configuration);
+  checkProposed(epoch, configuration);
   return { configuration, approvals: {} };
+}
+
+/**
+ * Checks that a configuration may follow `epoch`, and that people mean it. Whoever makes or signs a proposal checks both. The
+ * second is no rule of the ordered operation: logs and links of earlier builds may hold such a configuration, and a quorum
+ * has to sign.
+ * @throws {ConfigureError}
+ */
+export function checkProposed(epoch: Epoch, configuration: Configuration): void {
+  checkNext(epoch, configuration);
+  const { replicas } = configuration.genesis;
+  const known = new Set(epoch.genesis.replicas.map(({ name }) => name));
+  for (const { name } of replicas.filter((member) => !known.has(member.name))) {
+    const other = replicas.find((member) => member.name !== name && isSimilar(member.name, name));
+    if (!other) continue;
+    throw new ConfigureError(
+      "similar-names",
+      `${name}: expected a name that differs from ${other.name} in more than case`,
+    );
+  }
+  if (isSame(epoch, configuration)) {
+    throw new ConfigureError("no-change", "expected another configuration than the present one");
+  }
+}
+
+/** Whether two names of members are the same but for case. Folders and files have these names, and some disks don't tell capitals from small letters. */
+export function isSimilar(one: string, other: string): boolean {
+  return one.toLowerCase() === other.toLowerCase();
+}
+
+function isSame({ genesis: { origin: _, ...genesis }, urls }: Epoch, configuration: Configuration): boolean {
+  const present = genesis.replicas.map(({ name }) => [name, normalized(urls[name])] as const);
+  // In epoch 0 they come from a cluster file, which need not have them all.
+  if (present.some(([, url]) => url === undefined)) return false;
+  const same = { ...configuration, genesis, urls: Object.fromEntries(present) as ClusterFile["urls"] };
+  return equalBytes(encodeConfiguration(same), encodeConfiguration(configuration));
 }
 
 /** A URL in the one form that a configuration accepts. A wrong one is left as it is, for the check to name it. */
@@ -82,7 +119,7 @@ export async function approve(
   proposal: Proposal,
   { signer, hash }: { signer: Approver; hash: (bytes: Uint8Array) => Digest | Promise<Digest> },
 ): Promise<Proposal> {
-  checkNext(epoch, proposal.configuration);
+  checkProposed(epoch, proposal.configuration);
   const member = epoch.genesis.replicas.find(({ publicKey }) => publicKey === signer.publicKey);
   if (!member) throw new TypeError(`key: expected that of a member in epoch ${epoch.number}, got ${signer.publicKey}`);
   const hashed = fromHex(await hash(encodeConfiguration(proposal.configuration)));
