@@ -71,7 +71,7 @@ export class Client {
    * @throws {RangeError} if a number is out of range.
    */
   constructor(options: ClientOptions) {
-    const cluster = parseClusterFile(options.cluster);
+    const cluster = parseClusterFile(options?.cluster);
     const settings = settingsOf(options);
     this.#settings = settings;
     this.#nonce = settings.random();

@@ -46,4 +46,5 @@ export { Random } from "./random.ts";
 export { type Means, mutateStructure } from "./adversary/structural_mutations.ts";
 export { describeRun } from "./machine/describe.ts";
 export type { MachineFault, MachineFinding } from "./machine/fault.ts";
-export { guardMachine, type Handling, NotDeterministicError, type Use } from "./machine/forbidden.ts";
+export { guardMachine, type Handling } from "./machine/guard.ts";
+export { NotDeterministicError, type Use } from "../guard/forbidden.ts";

@@ -14,7 +14,7 @@ import { exerciseStores } from "./hosts/store_exercise.ts";
 import { STEP_CHECKS } from "./invariants/steps/all.ts";
 import { findNonLinearizable } from "./invariants/linearizability.ts";
 import { lineOf } from "./machine/finding.ts";
-import { holdGlobals } from "./machine/globals.ts";
+import { holdGlobals } from "../guard/globals.ts";
 import { Inspector } from "./machine/inspector.ts";
 import { blameStray, StrayRejections } from "./machine/stray.ts";
 import type { Plan } from "./plan/plan.ts";

@@ -6,7 +6,7 @@
 import type { StateMachine } from "../core/state_machine.ts";
 import { KeyValue } from "../machines/mod.ts";
 import type { MachineFault } from "./machine/fault.ts";
-import { callSeeded, guardMachine } from "./machine/forbidden.ts";
+import { callSeeded, guardMachine } from "./machine/guard.ts";
 import type { DrawOptions } from "./plan/draw.ts";
 import { drawPlan } from "./plan/draw_plan.ts";
 import type { Stores } from "./hosts/disk.ts";

@@ -42,6 +42,10 @@ const bank = defineMachine({
       },
     },
     whoAmI: { run: (_state, _input, { client, time, sequence }) => ({ client, time, sequence }) },
+    note: {
+      input: z.strictObject({ account: z.string(), text: z.string().exactOptional() }),
+      run: (_state, input): string[] => Object.keys(input),
+    },
   },
   queries: {
     balance: { input: z.string(), run: ({ accounts }, account) => accounts.get(account)?.balance ?? null },
@@ -154,6 +158,25 @@ Deno.test("a client for another machine or version is refused", async () => {
     );
     return Promise.resolve();
   });
+});
+
+Deno.test("an input is checked as the replicas get it: a field that is undefined is none", async () => {
+  await withCluster(async ({ cluster, fetch }) => {
+    const client = createClient(bank, { cluster, fetch });
+    // deno-lint-ignore no-explicit-any
+    const loose = client as any;
+    assertEquals(await loose.note({ account: "ada", text: undefined, more: undefined }), ["account"]);
+    assertEquals((await loose.note.try({ account: "ada", more: 1 })).error, "invalid");
+    client.close();
+  });
+});
+
+Deno.test("a client without a cluster file says what it expects", () => {
+  // deno-lint-ignore no-explicit-any
+  for (const options of [undefined, {}, { cluster: undefined }] as any[]) {
+    assertThrows(() => createClient(bank, options), TypeError, "cluster: expected an object, got undefined");
+    assertThrows(() => new Client(options), TypeError, "cluster: expected an object, got undefined");
+  }
 });
 
 Deno.test("a plain client's results are unknown, or what a schema makes of them", async () => {

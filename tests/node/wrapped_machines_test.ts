@@ -11,7 +11,7 @@ import { keptOpen } from "../../src/node/epochs/chain_store.ts";
 import { withArchive } from "../../src/node/storage/archive.ts";
 import { observed } from "../../src/node/watching/observed_machine.ts";
 import { MemoryStore } from "../../src/stores/memory.ts";
-import { guardMachine } from "../../src/testing/machine/forbidden.ts";
+import { guardMachine } from "../../src/testing/machine/guard.ts";
 import { loadedWhole } from "../../src/testing/machine/loaded_whole.ts";
 import { observeCore, observeMachine } from "../../src/testing/world/observed_core.ts";
 import { FakeCore } from "./_fake_core.ts";

@@ -3,7 +3,7 @@ import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { OperationError, type StateMachine } from "../../src/core/state_machine.ts";
 import { collection, counter, defineMachine, type StandardSchema, unchecked } from "../../src/machines/typed/mod.ts";
 import { describeRun, simulate, type SimulateOptions } from "../../src/testing/mod.ts";
-import { holdGlobals } from "../../src/testing/machine/globals.ts";
+import { holdGlobals } from "../../src/guard/globals.ts";
 
 type Chunk = readonly [id: string, chunk: Uint8Array | null];
 

@@ -30,7 +30,8 @@ const rooms: Readonly<Record<string, Room>> = {
   core: { imports: [], without: [...world, "async", "await", "Promise", "queueMicrotask", "AbortSignal"] },
   wire: { imports: ["core"], packages: ["cborg"], without: world },
   crypto: { imports: ["core", "wire"], types: ["node/ports.ts"], packages: ["node:crypto"], without: platform },
-  machines: { imports: ["core"], without: world },
+  guard: { imports: ["core"], without: platform },
+  machines: { imports: ["core", "guard"], without: world },
   node: { imports: ["core", "wire", "crypto"], without: [...world, "AbortSignal\\s*\\.\\s*timeout"] },
   stores: { imports: ["core", "wire", "crypto", "node"], packages: ["node:"], without: [] },
   snapshot: { imports: ["core", "wire", "crypto", "node"], packages: ["node:"], without: ["Deno", "Bun", "Buffer"] },
@@ -48,7 +49,10 @@ const rooms: Readonly<Record<string, Room>> = {
     packages: ["hono"],
     without: platform,
   },
-  testing: { imports: ["core", "wire", "crypto", "machines", "node", "stores", "client", "http"], without: platform },
+  testing: {
+    imports: ["core", "wire", "crypto", "guard", "machines", "node", "stores", "client", "http"],
+    without: platform,
+  },
   runtime: {
     imports: ["core", "wire", "crypto", "machines", "node", "stores", "snapshot", "client", "http"],
     packages: ["hono", "@hono/node-server", "node:", "ws"],
@@ -59,6 +63,7 @@ const rooms: Readonly<Record<string, Room>> = {
       "core",
       "wire",
       "crypto",
+      "guard",
       "machines",
       "node",
       "stores",
@@ -82,7 +87,7 @@ const front: Room = {
 };
 
 /** What must run in Deno, Node and browsers alike, with all that it imports. */
-const portable = /^mod\.ts$|^src\/(?:core|wire|machines|client|protocol|telemetry)\/|^src\/crypto\/web/;
+const portable = /^mod\.ts$|^src\/(?:core|wire|guard|machines|client|protocol|telemetry)\/|^src\/crypto\/web/;
 
 function roomOf(path: string): Room | undefined {
   if (path === "mod.ts") return front;

@@ -11,7 +11,7 @@ import {
   type SimulateOptions,
   type Workload,
 } from "../../testing/mod.ts";
-import { holdGlobals, watchLoading } from "../../testing/machine/globals.ts";
+import { holdGlobals, watchLoading } from "../../guard/globals.ts";
 import { Random } from "../../testing/random.ts";
 import { CliError, EXIT } from "../cli_error.ts";
 import type { MachineFile } from "../machine/inspect.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Violation } from "../../testing/mod.ts";
-import { LATER } from "../../testing/machine/advice.ts";
+import { LATER } from "../../guard/advice.ts";
 import type { MachineFinding } from "../../testing/machine/fault.ts";
 import { lineOf } from "../../testing/machine/finding.ts";
 import { NEVER_LOADED } from "../machine/inspect.ts";

@@ -104,10 +104,10 @@ export function createClient<Types extends MachineTypes>(
   machine: Machine<Types>,
   options: ClientOptions,
 ): TypedClient<Types> {
-  const runs: unknown = options.cluster?.genesis?.stateMachine;
   const client = new Client(options);
-  if (runs !== machine.version) {
-    throw new TypeError(`cluster.genesis.stateMachine: expected ${machine.version}, got ${String(runs)}`);
+  const { stateMachine } = options.cluster.genesis;
+  if (stateMachine !== machine.version) {
+    throw new TypeError(`cluster.genesis.stateMachine: expected ${machine.version}, got ${stateMachine}`);
   }
   const { operations, queries } = machine.definition;
   const call = (name: string) => {
@@ -160,11 +160,18 @@ async function asked(
   }
 }
 
-/** The call as bytes, once its input is valid. The input itself is sent: the schema's transformations run on the replicas. */
+/**
+ * The call as bytes, once its input is valid. The input itself is sent: the schema's transformations run on the replicas. It is checked as
+ * the replicas get it, without fields that are `undefined`.
+ */
 function encoded({ definition: { operations, queries } }: Machine, name: string, input: unknown): Uint8Array {
   const { input: schema } = operations[name] ?? queries[name]!;
   const bytes = encodeCall(name, input);
-  const valid = schema ? validate(schema, `${name}.input`, input) : input === undefined ? null : { at: "." };
+  const valid = schema
+    ? validate(schema, `${name}.input`, input && JSON.parse(JSON.stringify(input)))
+    : input === undefined
+    ? null
+    : { at: "." };
   if (valid && "at" in valid) throw new RejectedError(name, "invalid", { at: valid.at }, null, null);
   return bytes;
 }

@@ -3,6 +3,7 @@
  * @module
  */
 import type { OperationContext, StateMachine } from "../../core/state_machine.ts";
+import { withoutGlobals } from "../../guard/forbidden.ts";
 import { fromUtf8 } from "../_text.ts";
 import { encodeCall } from "./call.ts";
 import { RejectedOperation } from "./rejection.ts";
@@ -29,7 +30,10 @@ export type TestCalls<Types extends MachineTypes> =
 
 /**
  * Makes a machine that can be called without a cluster. Each operation is a batch of its own. After each, the machine is made anew from its
- * chunks, as a replica that restarts does, so that nothing lives on but its state.
+ * chunks, as a replica that restarts does, so that nothing lives on but its state. Clocks, chance, timers and I/O in `run` throw an error that
+ * names the replacement, as in `pbft dev` and `pbft simulate`.
+ *
+ * @throws {TypeError} if it is given something else than a machine of {@linkcode defineMachine}.
  *
  * @example
  * ```ts
@@ -47,6 +51,11 @@ export type TestCalls<Types extends MachineTypes> =
  * ```
  */
 export function testMachine<Types extends MachineTypes>(machine: Machine<Types>): TestCalls<Types> {
+  if (typeof machine?.definition !== "object") {
+    throw new TypeError(
+      `testMachine: expected a machine of defineMachine, got ${machine === null ? "null" : typeof machine}`,
+    );
+  }
   return callsOf(machine, new Life(machine), { client: "client", timestamp: 0 });
 }
 
@@ -63,9 +72,11 @@ class Life {
   }
 
   call(method: "execute" | "query", bytes: Uint8Array, who: Omit<OperationContext, "sequence">): Uint8Array {
-    if (method === "query") return this.#machine.query(bytes, { ...who, sequence: this.#sequence } as OperationContext);
+    const context = { ...who, sequence: method === "query" ? this.#sequence : ++this.#sequence } as OperationContext;
+    const run = () => withoutGlobals({}, () => this.#machine[method](bytes, context));
+    if (method === "query") return run();
     try {
-      return this.#machine.execute(bytes, { ...who, sequence: ++this.#sequence } as OperationContext);
+      return run();
     } finally {
       for (const [id, chunk] of this.#machine.takeChanges()) {
         if (chunk) this.#chunks.set(id, chunk);

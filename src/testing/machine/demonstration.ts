@@ -6,7 +6,7 @@ import type { StateMachine } from "../../core/state_machine.ts";
 import type { Call } from "../world/observed_core.ts";
 import { differenceOf, differentChunk, stateDifferenceOf, textOfChunk } from "./difference.ts";
 import type { MachineFinding } from "./fault.ts";
-import { callSeeded, guardMachine } from "./forbidden.ts";
+import { callSeeded, guardMachine } from "./guard.ts";
 import { ask, type Chunks, restore, take } from "./trial.ts";
 
 /** A call of a machine in a state. `call`: `null` if it has only been made. */

@@ -4,10 +4,10 @@
  */
 import type { StateMachine } from "../../core/state_machine.ts";
 import type { Call } from "../world/observed_core.ts";
-import { LATER } from "./advice.ts";
+import { LATER } from "../../guard/advice.ts";
 import type { MachineFinding } from "./fault.ts";
 import { callerOf, operationOf, short } from "./finding.ts";
-import { guardMachine } from "./forbidden.ts";
+import { guardMachine } from "./guard.ts";
 import { ask, textOf } from "./trial.ts";
 
 /** A call of a machine. */

@@ -3,7 +3,7 @@
  * @module
  */
 import type { StateMachine } from "../../core/state_machine.ts";
-import { callSeeded } from "../machine/forbidden.ts";
+import { callSeeded } from "../machine/guard.ts";
 import { ignoreRejection, kindOf } from "../machine/trial.ts";
 import { Random } from "../random.ts";
 import type { Workload } from "./workload.ts";

@@ -3,13 +3,23 @@
  * call they do what they always do.
  * @module
  */
-import type { Random } from "../random.ts";
-import { CHANCE, COLLECTOR, LATER, LOCALE, OUTSIDE, TIME, ZONE } from "./advice.ts";
+import { CHANCE, LOCALE, TIME, ZONE } from "./advice.ts";
+import { FUNCTIONS, localized, OBJECTS, PRINTED, STATIC, ZONED } from "./names.ts";
+
+/** Where random numbers come from. */
+export interface Chance {
+  /** In [0, 1). */
+  next(): number;
+  /** An integer from `min` to `max`, both included. */
+  int(min: number, max: number): number;
+  /** A number in [min, max). */
+  between(min: number, max: number): number;
+}
 
 /** A call that is watched. */
 export interface Watched {
   /** Where clocks and chance come from; `null`: using them is an error. */
-  readonly random: Random | null;
+  readonly random: Chance | null;
   /** Whether clocks and chance alone are replaced. */
   readonly isMaking: boolean;
   /** Something was used. */
@@ -48,7 +58,7 @@ export function watchCall<T>(watching: Watched, call: () => T): T {
 }
 
 /** Waits while something is loaded whose clocks and chance are those of `random`. Nothing else of this thread may go on meanwhile. */
-export async function watchLoading<T>(random: Random, load: () => Promise<T>): Promise<T> {
+export async function watchLoading<T>(random: Chance, load: () => Promise<T>): Promise<T> {
   const release = holdGlobals();
   const before = watched;
   watched = {
@@ -66,57 +76,6 @@ export async function watchLoading<T>(random: Random, load: () => Promise<T>): P
   }
 }
 
-/** Functions and classes of the global object. */
-const FUNCTIONS: readonly (readonly [instead: string, names: readonly string[]])[] = [
-  [OUTSIDE, [
-    ...["fetch", "WebSocket", "EventSource", "XMLHttpRequest", "Worker", "SharedWorker", "BroadcastChannel"],
-    ...["alert", "confirm", "prompt"],
-  ]],
-  [LATER, [
-    ...["setTimeout", "setInterval", "setImmediate", "queueMicrotask", "requestAnimationFrame", "requestIdleCallback"],
-    ...["MessageChannel"],
-  ]],
-  [COLLECTOR, ["WeakRef", "FinalizationRegistry"]],
-];
-/** Functions of other objects. */
-const STATIC: readonly (readonly [instead: string, holder: string, name: string])[] = [
-  [LATER, "AbortSignal", "timeout"],
-  [LATER, "Atomics", "wait"],
-  [LATER, "Atomics", "waitAsync"],
-  [CHANCE, "URL", "createObjectURL"],
-];
-/** Objects of the global object, of which nothing may be read. */
-const OBJECTS: readonly (readonly [instead: string, names: readonly string[]])[] = [
-  [LOCALE, ["Intl"]],
-  [OUTSIDE, [
-    "Deno",
-    "process",
-    "Bun",
-    "navigator",
-    "location",
-    "localStorage",
-    "sessionStorage",
-    "indexedDB",
-    "caches",
-  ]],
-];
-/** What people print is no result. It may be written with the time zone of the host. */
-const PRINTED = ["log", "info", "warn", "error", "debug", "dir", "table", "trace"];
-/** Methods of `Date` that use the time zone of the host. */
-const ZONED = [
-  ...["getDate", "getDay", "getFullYear", "getHours", "getMinutes", "getMonth", "getYear", "getTimezoneOffset"],
-  ...["setDate", "setFullYear", "setHours", "setMinutes", "setMonth", "setYear"],
-  ...["toString", "toDateString", "toTimeString"],
-];
-/** Methods that use the locale of the host. */
-const LOCALIZED: readonly (readonly [prototype: object, names: readonly string[]])[] = [
-  [String.prototype, ["localeCompare", "toLocaleUpperCase", "toLocaleLowerCase"]],
-  [Date.prototype, ["toLocaleString", "toLocaleDateString", "toLocaleTimeString"]],
-  ...[Number, BigInt, Array, Object.getPrototypeOf(Uint8Array)].map(({ prototype }) =>
-    [prototype, ["toLocaleString"]] as const
-  ),
-];
-
 function replaceAll(): (() => void)[] {
   const performance: object | undefined = globalThis.performance;
   const crypto: object | undefined = globalThis.crypto;
@@ -129,7 +88,7 @@ function replaceAll(): (() => void)[] {
     replaceObject("performance", TIME, (key) => key === "now"),
     replaceObject("crypto", CHANCE, (key) => ["randomUUID", "getRandomValues"].includes(key)),
     ...ZONED.map((name) => replaceFunction(Date.prototype, name, `Date.${name}()`, ZONE)),
-    ...LOCALIZED.flatMap(([prototype, names]) =>
+    ...localized().flatMap(([prototype, names]) =>
       names.map((name) => replaceFunction(prototype, name, `${name}()`, LOCALE))
     ),
     replaceDate(),
@@ -158,11 +117,11 @@ function replaceCrypto(prototype: object): readonly (Restore | null)[] {
   ];
 }
 
-function clock(random: Random): number {
+function clock(random: Chance): number {
   return Math.floor(random.between(1e12, 2e12));
 }
 
-type Seeded = (random: Random, args: readonly unknown[]) => unknown;
+type Seeded = (random: Chance, args: readonly unknown[]) => unknown;
 type Restore = () => void;
 
 /** Its answer while a call is watched; `null`: as ever. */

@@ -3,10 +3,9 @@
  * that says what to use instead.
  * @module
  */
-import type { FrozenChanges, StateMachine } from "../../core/state_machine.ts";
-import { wrap } from "../../core/wrap.ts";
-import { Random } from "../random.ts";
-import { watchCall } from "./globals.ts";
+import type { FrozenChanges, StateMachine } from "../core/state_machine.ts";
+import { wrap } from "../core/wrap.ts";
+import { type Chance, watchCall } from "./globals.ts";
 
 /** The forbidden function, such as `Math.random()`, and its replacement. */
 export interface Use {
@@ -26,12 +25,12 @@ export class NotDeterministicError extends Error {
   }
 }
 
-/** What happens at such a use: it is noted and then an error; or it gives values that follow from a seed. */
-export type Handling = { readonly onUse?: (use: Use) => void } | { readonly seed: number };
+/** What happens at such a use: it is noted and then an error; or it gives values that are drawn, in each call from new chance. */
+export type UseAnswer = { readonly onUse?: (use: Use) => void } | { readonly chance: () => Chance };
 
 /** Makes state machines that are called with these globals replaced. */
-export function guardMachine(machine: StateMachine, handling: Handling = {}): StateMachine {
-  const guard = <T>(call: () => T) => withoutGlobals(handling, call);
+export function guarded(machine: StateMachine, answer: UseAnswer = {}): StateMachine {
+  const guard = <T>(call: () => T) => withoutGlobals(answer, call);
   return wrap(machine, {
     execute: (...call) => guard(() => machine.execute(...call)),
     query: (...call) => guard(() => machine.query(...call)),
@@ -57,20 +56,11 @@ function guardFrozen(frozen: FrozenChanges, guard: <T>(call: () => T) => T): Fro
   });
 }
 
-/** Calls a function with the globals replaced. */
-export function withoutGlobals<T>(handling: Handling, call: () => T): T {
-  return callWithout(handling, false, call);
-}
-
-/** Calls what its author wrote, but no operation. Its clocks and its chance follow from the seed; its surroundings are not looked at. */
-export function callSeeded<T>(call: () => T, seed: number): T {
-  return callWithout({ seed }, true, call);
-}
-
-function callWithout<T>(handling: Handling, isMaking: boolean, call: () => T): T {
+/** Calls a function with the globals replaced; with `isMaking` only clocks and chance, as its surroundings are not looked at. */
+export function withoutGlobals<T>(answer: UseAnswer, call: () => T, isMaking = false): T {
   const use = (what: string, instead: string): never => {
-    if ("onUse" in handling) handling.onUse?.({ what, instead });
+    if ("onUse" in answer) answer.onUse?.({ what, instead });
     throw new NotDeterministicError({ what, instead });
   };
-  return watchCall({ random: "seed" in handling ? new Random(handling.seed) : null, isMaking, use }, call);
+  return watchCall({ random: "chance" in answer ? answer.chance() : null, isMaking, use }, call);
 }
