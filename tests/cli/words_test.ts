@@ -1,7 +1,9 @@
 /** What the verbs make of the words of a state machine. */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { keyText, watchedKey } from "../../src/cli/calls/key_text.ts";
-import { rejectionText } from "../../src/cli/calls/operation_text.ts";
+import { rejectionHint, rejectionText } from "../../src/cli/calls/operation_text.ts";
+import { callText, exampleOf } from "../../src/cli/machine/example.ts";
+import type { Random } from "../../src/testing/random.ts";
 import { collection, counter, defineMachine, unchecked } from "../../src/machines/typed/mod.ts";
 
 Deno.test("a watch names the keys of a typed machine as its author does, and leaves its own ones out", () => {
@@ -61,5 +63,49 @@ Deno.test("a rejection of a typed machine is in words", () => {
   assertEquals(rejectionText('{"error":"tooLittle","detail":{"balance":3}}'), 'tooLittle {"balance":3}');
   assertEquals(rejectionText('{"error":"notYours"}'), "notYours");
   assertEquals(rejectionText('{"error":"unknown","detail":{"name":"depos"}}'), "there is no such operation: depos");
+  assertEquals(rejectionText('{"error":"unknown","detail":{"name":"sum"}}', "query"), "there is no such query: sum");
+  const invalid = '{"error":"invalid","detail":{"at":".amount"}}';
+  assertEquals(rejectionText(invalid), "its input is missing or not what the machine asks for at .amount");
+  assertEquals(rejectionText(invalid.replace("amount", "")), "its input is missing or not what the machine asks for");
   for (const text of ["full", "null", '{"error":1}', "{"]) assertEquals(rejectionText(text), text);
+});
+
+Deno.test("after a rejection that is not the author's there is a next step", () => {
+  for (const error of ["unknown", "invalid"]) {
+    assertMatch(rejectionHint(`{"error":"${error}","detail":{}}`, "operation")!, /^pbft repl --machine FILE lists/);
+    assertMatch(
+      rejectionHint(`{"error":"${error}","detail":{}}`, "query")!,
+      /^an operation is sent with pbft call; pbft/,
+    );
+  }
+  for (const text of ["full", '{"error":"tooLittle"}']) assertEquals(rejectionHint(text, "operation"), undefined);
+});
+
+Deno.test("dev shows a call that can be made as it stands", () => {
+  const workload = (text: string) => ({ operation: () => new TextEncoder().encode(text) });
+  const operations = ["deposit", "withdraw", "open"];
+  const shown = (text: string) => callText(exampleOf(workload(text), operations), operations);
+  const deposit = '{"op":"deposit","input":{"account":"ada","amount":5}}';
+  assertEquals(shown(deposit), `deposit '{"account":"ada","amount":5}'   (or withdraw, open)`);
+  assertEquals(shown('{"op":"withdraw","input":"o\'clock"}'), `withdraw '"o'\\''clock"'   (or deposit, open)`);
+  assertEquals(shown('{"op":"open"}'), "open   (or deposit, withdraw)");
+  const open = `deposit '{"…": …}'   (or withdraw, open)`;
+  const unfit = [
+    '{"op":"steal","input":1}',
+    "SET a b",
+    "null",
+    '{"op":"open","more":1}',
+    `{"op":"open","input":"${"x".repeat(100)}"}`,
+  ];
+  for (const text of unfit) assertEquals(shown(text), open, text);
+  const broken = {
+    operation: () => {
+      throw new Error("a bug");
+    },
+  };
+  for (const none of [undefined, broken]) assertEquals(callText(exampleOf(none, operations), operations), open);
+  const drawn = {
+    operation: (random: Random) => new TextEncoder().encode(`{"op":"open","input":${random.int(0, 1e9)}}`),
+  };
+  assertEquals(exampleOf(drawn, operations), exampleOf(drawn, operations));
 });

@@ -28,10 +28,14 @@ export function operationOf(name: string, input: string | undefined, machine: st
 }
 
 /** A rejection in words. That of a typed machine is JSON: `{"error":"tooLittle","detail":{"balance":3}}`. */
-export function rejectionText(message: string): string {
+export function rejectionText(message: string, what: "operation" | "query" = "operation"): string {
   try {
     const { error, detail } = JSON.parse(message) as { readonly error?: unknown; readonly detail?: unknown };
-    if (error === "unknown" && hasName(detail)) return `there is no such operation: ${detail.name}`;
+    if (error === "unknown" && hasName(detail)) return `there is no such ${what}: ${detail.name}`;
+    if (error === "invalid" && hasPlace(detail)) {
+      const place = detail.at === "." ? "" : ` at ${detail.at}`;
+      return `its input is missing or not what the machine asks for${place}`;
+    }
     if (typeof error === "string") return detail === undefined ? error : `${error} ${JSON.stringify(detail)}`;
   } catch { /* a text */ }
   return message;
@@ -39,6 +43,18 @@ export function rejectionText(message: string): string {
 
 function hasName(detail: unknown): detail is { readonly name: string } {
   return typeof detail === "object" && detail !== null && "name" in detail && typeof detail.name === "string";
+}
+
+/** What helps after such a rejection; `undefined`: the machine itself has said it all. */
+export function rejectionHint(message: string, what: "operation" | "query"): string | undefined {
+  const isOurs = /^\{"error":"(?:unknown|invalid)"/.test(message);
+  if (!isOurs) return undefined;
+  const list = "pbft repl --machine FILE lists the names; FILE, which exports the machine, has the inputs";
+  return what === "query" ? `an operation is sent with pbft call; ${list}` : list;
+}
+
+function hasPlace(detail: unknown): detail is { readonly at: string } {
+  return typeof detail === "object" && detail !== null && "at" in detail && typeof detail.at === "string";
 }
 
 function parseJson(argument: string, text: string): unknown {

@@ -22,7 +22,7 @@ import type { Values } from "../parser/verb.ts";
 import { keepIn, KeptChain } from "../members/kept_chain.ts";
 import { listenForTermination } from "../stop_signals.ts";
 import type { Terminal } from "../terminal.ts";
-import { rejectionText } from "./operation_text.ts";
+import { rejectionHint, rejectionText } from "./operation_text.ts";
 
 const DEFAULT_TIMEOUT = "10s";
 /** After this time the missing replicas are named, ms. */
@@ -116,7 +116,12 @@ export async function explained(error: unknown, session: Session): Promise<unkno
   if (error instanceof RangeError || error instanceof TypeError) return new CliError(error.message, EXIT.usage);
   if (!(error instanceof ClientError)) return error;
   if (error instanceof OperationRejectedError) return await rejected(error, session);
-  if (error instanceof QueryRejectedError) return new CliError(`rejected: ${rejectionText(error.message)}`, EXIT.no);
+  if (error instanceof QueryRejectedError) {
+    return new CliError(`rejected: ${rejectionText(error.message, "query")}`, EXIT.no, {
+      looked: lookedAt(session),
+      next: rejectionHint(error.message, "query"),
+    });
+  }
   const seen = await probe(kept.present);
   const looked = `${membersText(seen)} (${found.source})`;
   const strangers = seen.members.filter(({ reach }) => reach === "belongs to another cluster").length;
@@ -157,15 +162,18 @@ export async function explained(error: unknown, session: Session): Promise<unkno
 
 async function rejected(
   error: OperationRejectedError,
-  { client, kept, found: { source, cluster } }: Session,
+  session: Session,
 ): Promise<CliError> {
+  const { client, found: { cluster } } = session;
   const { signers } = await verifyReceipt(cluster, error.receipt, client.chain);
   const names = signers.join(", ");
   return new CliError(
     `rejected: ${rejectionText(error.message)} (number ${error.sequence}, signed by ${names})`,
     EXIT.no,
-    {
-      looked: `${kept.present.genesis.stateMachine} (${source})`,
-    },
+    { looked: lookedAt(session), next: rejectionHint(error.message, "operation") },
   );
+}
+
+function lookedAt({ kept, found: { source } }: Session): string {
+  return `${kept.present.genesis.stateMachine} (${source})`;
 }

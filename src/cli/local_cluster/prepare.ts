@@ -2,6 +2,7 @@
  * Finds or makes the cluster of a folder: its files, its ports, its state machine.
  * @module
  */
+import type { Example } from "../machine/example.ts";
 import type { LogFormat } from "../../runtime/log/log.ts";
 import type { ClusterFile } from "../../wire/mod.ts";
 import { CliError, EXIT } from "../cli_error.ts";
@@ -33,6 +34,8 @@ export interface LocalMachine {
   readonly version: string;
   /** The names of its operations, as far as they are known. */
   readonly operations: readonly string[];
+  /** One of them to try; `null`: none is known. */
+  readonly example: Example | null;
 }
 
 /** A cluster that is ready to be started. */

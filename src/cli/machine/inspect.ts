@@ -7,6 +7,7 @@ import { spawn } from "node:child_process";
 import process from "node:process";
 import { CliError, EXIT } from "../cli_error.ts";
 import { ownCommand } from "../runtime.ts";
+import type { Example } from "./example.ts";
 
 /** Why the loading of a module may not end. */
 export const NEVER_LOADED = "a loop at the top of the module does not end, or it awaits something that does not come";
@@ -25,6 +26,8 @@ export interface MachineFacts {
   readonly operations: readonly string[];
   /** The names of its queries, likewise. */
   readonly queries: readonly string[];
+  /** A call that its workload draws; `null`: there is none. */
+  readonly example: Example | null;
 }
 
 /** How a process ended. */

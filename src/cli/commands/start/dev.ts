@@ -16,6 +16,7 @@ import { openInBrowser } from "../../page/open.ts";
 import { type ServedPage, servePage } from "../../page/serve_page.ts";
 import { simulatorScript } from "../../page/simulator.ts";
 import { type Running, startReplicas } from "../../local_cluster/start.ts";
+import { callText } from "../../machine/example.ts";
 import { inspectMachine } from "../../machine/inspect.ts";
 import { EXPORT_FLAG, OPEN_FLAG } from "../../parser/flags.ts";
 import { type Call, defineVerb, type Flags } from "../../parser/verb.ts";
@@ -96,19 +97,13 @@ async function dev({ args: [path], values, terminal }: Call<typeof FLAGS>): Prom
 }
 
 async function machineAt(path: string, exportName: string | undefined): Promise<LocalMachine> {
-  const { version, operations } = await inspectMachine({ path, exportName });
-  return { path, exportName, version, operations };
+  const { version, operations, example } = await inspectMachine({ path, exportName });
+  return { path, exportName, version, operations, example };
 }
 
 /** What the page's field begins with. */
-function firstOperationOf({ operations: [op = "OPERATION"] }: LocalMachine): string {
-  return JSON.stringify({ op, input: {} });
-}
-
-/** How one of its operations is called, and what others there are. */
-function callOf({ operations: [first = "OPERATION", ...others] }: LocalMachine): string {
-  const more = others.length > 0 ? `   (or ${others.slice(0, 6).join(", ")}${others.length > 6 ? ", …" : ""})` : "";
-  return `${first} '{"…": …}'${more}`;
+function firstOperationOf({ operations: [op = "OPERATION"], example }: LocalMachine): string {
+  return JSON.stringify(example ?? { op, input: {} });
 }
 
 function optionsOf(
@@ -139,7 +134,9 @@ function readyLines(
   const names = genesis.replicas.map(({ name }) => name);
   const f = maxFaulty(names.length);
   const may = f === 0 ? "none may fail" : f === 1 ? "one may fail" : `${f} may fail`;
-  const call = options.machine ? `pbft call ${callOf(options.machine)}` : "pbft set name Ada";
+  const call = options.machine
+    ? `pbft call ${callText(options.machine.example, options.machine.operations)}`
+    : "pbft set name Ada";
   const state = options.memory ? "the state is lost then" : `state is kept in ${folder} (--fresh begins anew)`;
   return [
     `${genesis.stateMachine} on ${names.length} replicas: ${names.join(" ")} (${may})   ready in ${

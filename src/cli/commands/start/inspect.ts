@@ -4,6 +4,7 @@
  */
 import { EXIT } from "../../cli_error.ts";
 import type { Machine } from "../../../machines/typed/mod.ts";
+import { exampleOf } from "../../machine/example.ts";
 import type { MachineFacts } from "../../machine/inspect.ts";
 import { loadMachine } from "../../machine/load.ts";
 import { EXPORT_FLAG } from "../../parser/flags.ts";
@@ -19,7 +20,8 @@ export const verb = defineVerb({
     const { definition }: typeof create & Partial<Pick<Machine, "definition">> = create;
     const operations = Object.keys(definition?.operations ?? {});
     const queries = Object.keys(definition?.queries ?? {});
-    const facts: MachineFacts = { version, hasWorkload: workload !== undefined, operations, queries };
+    const example = exampleOf(workload, operations);
+    const facts: MachineFacts = { version, hasWorkload: workload !== undefined, operations, queries, example };
     terminal.print(terminal.isJson ? JSON.stringify(facts) : `${version}${workload ? ", with a workload" : ""}`);
     return EXIT.done;
   },
