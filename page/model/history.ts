@@ -41,6 +41,11 @@ export class History {
     this.#state = copyOf(this.#base);
   }
 
+  /** The state before the first kept entry. It must not be changed. */
+  get start(): ClusterView {
+    return this.#base;
+  }
+
   /** Number of kept entries. */
   get length(): number {
     return this.#entries.length;

@@ -1,22 +1,8 @@
 /** What happens, in words. Equal lines of several replicas become one. */
-import type { ClusterFacts, Entry } from "../model/event.ts";
 import type { History } from "../model/history.ts";
-import { lineOf, listOf } from "../model/words.ts";
+import { groupsOf } from "../model/log_lines.ts";
+import { listOf } from "../model/words.ts";
 import { h } from "./dom.ts";
-
-const MOST_LINES = 60;
-/** Entries looked at. */
-const MOST_ENTRIES = 4_000;
-/** Equal lines within this time become one, ms. */
-const TOGETHER_MS = 2_000;
-
-interface Group {
-  readonly key: string;
-  readonly at: number;
-  readonly names: string[];
-  readonly text: (who: string, many: boolean) => string;
-  readonly isAlarm: boolean;
-}
 
 /** The log. */
 export class LogView {
@@ -65,28 +51,4 @@ export class LogView {
     const told = alarm === undefined ? "" : alarm.text;
     if (told !== this.#toldAlarm) this.#alarm.textContent = this.#toldAlarm = told;
   }
-}
-
-function groupsOf(history: History, count: number): readonly Group[] {
-  const groups: Group[] = [];
-  const latest = new Map<string, Group>();
-  for (let index = Math.max(0, count - MOST_ENTRIES); index < count; index++) {
-    const entry = history.at(index)!;
-    const line = lineOf(entry, history.facts);
-    if (!line) continue;
-    const name = nameOf(entry, history.facts);
-    const before = latest.get(line.key);
-    if (before && entry.at - before.at < TOGETHER_MS) {
-      if (!before.names.includes(name)) before.names.push(name);
-      continue;
-    }
-    const group = { ...line, at: entry.at, names: [name] };
-    latest.set(line.key, group);
-    groups.push(group);
-  }
-  return groups.slice(-MOST_LINES);
-}
-
-function nameOf({ replica }: Entry, { members }: ClusterFacts): string {
-  return members[replica] ?? "the cluster";
 }

@@ -6,6 +6,7 @@ import { Measures } from "../../page/model/measures.ts";
 import { Player } from "../../page/model/player.ts";
 import { leaderOf, wordFor } from "../../page/model/replica_view.ts";
 import { whyCluster, whyNumber } from "../../page/model/why.ts";
+import { groupsOf } from "../../page/model/log_lines.ts";
 import { lineOf } from "../../page/model/words.ts";
 import { pictureOf } from "../../page/view/strokes.ts";
 import { timeAxis } from "../../page/view/time_axis.ts";
@@ -191,4 +192,29 @@ Deno.test("every event that the page may get has a line or none, and hostile one
   }
   const [entry] = [history.add(0, 2, { kind: "peer-unreachable", peer: 1, reason: "x" } as unknown as PageEvent)];
   assertStringIncludes(lineOf(entry, history.facts)!.text("Apple", false), "Apple cannot reach Ball");
+});
+
+Deno.test("the log says when no quorum is left, and when one is back", () => {
+  const history = newHistory();
+  const state = (replica: number, at: number, state: string) =>
+    history.add(replica, at, { kind: "state", state } as unknown as PageEvent);
+  state(0, 1, "stopped");
+  history.add(1, 2, { kind: "unreachable", reason: "closed" } as unknown as PageEvent);
+  history.add(1, 3, vote("prepare", 1, "a"));
+  state(2, 4, "lying");
+  state(1, 5, "cut");
+  state(3, 6, "paused");
+  state(1, 7, "running");
+  state(3, 8, "running");
+  const linesAt = (count: number) =>
+    groupsOf(history, count).map(({ at, text, isAlarm, names }) => [at, text(names.join(), false), isAlarm])
+      .filter(([, text]) => /quorum/.test(text as string));
+  const lost = "no quorum is left: 2 of 4 take part, 3 are needed; nothing is decided until more are back";
+  const back = "a quorum is back: 3 of 4 take part";
+  assertEquals(linesAt(1), []);
+  assertEquals(linesAt(history.length), [[2, lost, true], [3, back, false], [5, lost, true], [8, back, false]]);
+  // The events of the start are forgotten, not what they meant.
+  for (let i = 0; i < MAX_ENTRIES; i++) history.add(2, 9 + i / 100, vote("prepare", 2, `b${i}`));
+  state(1, 1_000, "stopped");
+  assertEquals(linesAt(history.length), [[1_000, lost, true]]);
 });
