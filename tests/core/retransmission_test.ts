@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertGreater } from "@std/assert";
+import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
 import type { Millis, ReplicaId } from "../../src/core/messages/ids.ts";
 import { TestClient } from "./_client.ts";
 import { Cluster } from "./_cluster.ts";
@@ -114,6 +114,50 @@ Deno.test("while nothing is executed, a backup relays a few pending requests to 
   assertEquals(told.get(0)?.size, 20);
   assertEquals([...told.get(2)!].sort((a, b) => a - b), [1, 2, 3, 4]);
 });
+
+Deno.test("a backup does not relay to the primary what the primary has proposed", () => {
+  const cluster = new Cluster({
+    checkpointInterval: 32,
+    limits: { maxBatchRequests: 1 },
+    settings: { pipelineDepth: 32 },
+  });
+  const ada = new TestClient(cluster, 1).open();
+  cluster.runFor(500);
+  const requests = Array.from({ length: 20 }, (_, i) => ada.request([`x=${i}`], { timestamp: i + 1 }));
+  const told = new Set<number>();
+  cluster.filter = (from, to, message) => {
+    if (from === 1 && to === 0 && message.kind === "request") told.add(message.timestamp);
+    return message.kind !== "commit" || message.view > 0; // all stay open in view 0
+  };
+  for (const request of requests) cluster.submit(request, [0, 1]);
+  cluster.runFor(350);
+  assertEquals(cluster.hosts.map(({ replica }) => replica!.status().view), [0, 0, 0, 0]);
+  // Nothing moves, so some go to all, and the primary is one of them.
+  assertEquals([...told].sort((a, b) => a - b), [1, 2, 3, 4]);
+  cluster.runUntil(() => requests.every(({ digest }) => cluster.accepted(digest) !== null));
+});
+
+for (const latencyMs of [5, 250]) {
+  Deno.test(`a request waits longer than usual before it is relayed, where a message takes ${latencyMs} ms`, () => {
+    const cluster = new Cluster({ latencyMs });
+    const ada = new TestClient(cluster, 1).open();
+    for (let i = 0; i < 8; i++) ada.call([`x=${i}`]);
+    cluster.runFor(5_000);
+    let relayedAt: number | null = null;
+    cluster.filter = (from, to, message) => {
+      if (from === 1 && to === 0 && message.kind === "request") relayedAt ??= cluster.now;
+      return true;
+    };
+    const request = ada.request(["x=9"]);
+    const began = cluster.now;
+    cluster.submit(request, [1]);
+    cluster.runUntil(() => cluster.accepted(request.digest) !== null);
+    // A batch takes two messages at a backup.
+    assertGreater(relayedAt! - began, 2 * latencyMs);
+    assertLess(relayedAt! - began, 150 + 8 * latencyMs);
+    assertEquals(cluster.hosts.map(({ replica }) => replica!.status().view), [0, 0, 0, 0]);
+  });
+}
 
 for (const backMs of [4_000, 900_000]) {
   Deno.test(`a replica whose clock is set back by ${backMs / 1000} s sends and answers as before`, () => {

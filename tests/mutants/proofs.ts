@@ -55,6 +55,7 @@ const budget = inFile("src/http/bodies/body_budget.ts");
 const tally = inFile("src/client/watch/tally.ts");
 const log = inFile("src/node/watching/change_log.ts");
 const archive = inFile("src/node/storage/archive.ts");
+const viewTimeout = inFile("src/core/views/view_timeout.ts");
 const viewTimer = inFile("src/core/views/view_timer.ts");
 const chain = inFile("src/node/epochs/chain_store.ts");
 
@@ -309,6 +310,18 @@ export const PROOFS: readonly ProofMutant[] = [
     why: "what a member signed in one epoch convicts whoever has its key in another one",
     edits: [evidence("createWebVerifier(context, number)", "createWebVerifier(context, 0)")],
     tests: ["tests/client/evidence_test.ts"],
+  },
+  {
+    name: "relays-what-the-primary-has-proposed",
+    why: "a primary under load gets each request again from each backup",
+    edits: [resending("if (shown >= most && isProposed?.has(entry.request.digest)) continue;", "")],
+    tests: ["tests/core/retransmission_test.ts"],
+  },
+  {
+    name: "relays-at-any-pace",
+    why: "a primary under load gets requests again before a batch could have been ordered",
+    edits: [viewTimeout("Math.min(Math.max(statusIntervalMs, ms), idleStatusMs)", "statusIntervalMs")],
+    tests: ["tests/core/retransmission_test.ts"],
   },
   {
     name: "client-repeats-what-only-takes-long",

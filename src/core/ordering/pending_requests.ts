@@ -179,8 +179,12 @@ export class PendingRequests {
   }
 
   /** Adds a request that is not pending yet. Returns `null` if there is no room for it. */
-  add(request: Verified<SignedRequest>, relayAt: Millis): PendingRequest | null {
-    const { maxPendingRequests, maxPendingBytes, maxPendingPerClient, statusIntervalMs } = this.#settings;
+  add(
+    request: Verified<SignedRequest>,
+    relayAt: Millis,
+    relayIntervalMs: number = this.#settings.statusIntervalMs,
+  ): PendingRequest | null {
+    const { maxPendingRequests, maxPendingBytes, maxPendingPerClient } = this.#settings;
     const owner = ownerOf(request.message);
     const { count, bytes: held } = this.#perOwner.get(owner) ?? NOTHING;
     if (count >= maxPendingPerClient) return null;
@@ -195,7 +199,7 @@ export class PendingRequests {
       fullBatches: 0,
       servedBefore: this.fairness.served(owner),
       relayAt,
-      relayIntervalMs: statusIntervalMs,
+      relayIntervalMs,
     };
     this.#byKey.set(requestKey(request.message, request.digest), entry);
     this.#perOwner.set(owner, { count: count + 1, bytes: held + bytes });

@@ -3,6 +3,7 @@
  * @module
  */
 import { answer, endWaiting, finalAnswerOf } from "./answers.ts";
+import { relayAfterMs } from "../views/view_timeout.ts";
 import type { Millis, ReplicaId } from "../messages/ids.ts";
 import type { SignedRequest, Verified } from "../messages/messages.ts";
 import type { PendingRequest } from "./pending_requests.ts";
@@ -22,10 +23,10 @@ export function onRequest(step: Step, request: Verified<SignedRequest>): void {
   if (forGood && ours) step.send("all", request);
   if (results) return answer(step, request, results);
   if (pending.has(request)) return step.discard(message.kind, null, "duplicate");
-  const { statusIntervalMs } = step.env.settings;
   // Nothing can be ordered until the state machine is mended. The client is told at once that there is no room.
   const isStuck = step.state.unsealed !== null && step.state.lastProposed >= step.state.log.high;
-  const entry = isStuck ? null : pending.add(request, (step.now + statusIntervalMs) as Millis);
+  const afterMs = relayAfterMs(step);
+  const entry = isStuck ? null : pending.add(request, (step.now + afterMs) as Millis, afterMs);
   if (!entry) {
     step.admission = "full";
     return step.discard(message.kind, null, "buffer-full");

@@ -4,7 +4,7 @@
  * @module
  */
 import { isEnding } from "../epochs/configure.ts";
-import { removeAnswered } from "../ordering/answers.ts";
+import { proposedRequests, removeAnswered } from "../ordering/answers.ts";
 import { askHandOver } from "../views/hand_over.ts";
 import { repeatSuspicion } from "../views/leaving.ts";
 import { noteReport } from "../recovery/lost_disk.ts";
@@ -37,7 +37,7 @@ import { passOnFilling } from "../recovery/log_filling.ts";
 
 /** The most sequence numbers that are resent in answer to one status. */
 const MAX_RESENT_SLOTS = 1_024;
-/** The most waiting requests that are sent to all at once. The primary is sent every waiting request. */
+/** The most waiting requests that are sent to all at once. The primary is sent every waiting request that it has not proposed. */
 const MAX_SHOWN = 4;
 /** About the most bytes that are resent in answer to one status. A replica that lacks more asks again. */
 const MAX_RESENT_BYTES = 512 * 1024;
@@ -70,7 +70,10 @@ export function checkStatus(step: Step): void {
   // the primary.
   let shown = 0;
   const most = moved ? 0 : MAX_SHOWN;
+  // The primary knows those that it has proposed. If they are proposed in vain, the next view starts with all that wait here.
+  const isProposed = step.isPrimary ? null : proposedRequests(step);
   for (const entry of state.pending.entries()) {
+    if (shown >= most && isProposed?.has(entry.request.digest)) continue;
     if (entry.relayAt <= now && !step.isPrimary) relay(step, entry, shown++ < most ? "all" : step.primary);
   }
   passOnFilling(step);

@@ -76,6 +76,16 @@ export function leavingMs({ state: { suspicion: { commitMs, timeoutMs } } }: Ste
   return Math.min(COMMITS_OF_LEAVING * commitMs, timeoutMs);
 }
 
+/**
+ * How long a request waits before it is relayed to the primary, ms. Most clients have sent it there, too, so a relay is mostly a
+ * copy; where replicas are busy, copies would make all slower. It comes well before a primary that is silent is suspected.
+ */
+export function relayAfterMs(step: Step): number {
+  const { statusIntervalMs, idleStatusMs, viewTimeoutMs } = step.env.settings;
+  const ms = Math.floor(statusIntervalMs / viewTimeoutMs * expectedMs(step));
+  return Math.min(Math.max(statusIntervalMs, ms), idleStatusMs);
+}
+
 /** The rules to which a primary is held while requests are executed. */
 export function fairnessRules(step: Step): FairnessRules {
   const { slowPrimaryMs, maxPendingRequests } = step.env.settings;
