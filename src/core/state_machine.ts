@@ -116,7 +116,11 @@ export type ChunkNeed =
   | { readonly at: string; readonly more?: number }
   | { readonly before: string };
 
-/** A chunk of the state of the last checkpoint. */
+/**
+ * A stored chunk, with its place among the stored ones. While a checkpoint is stored in slices, chunks of it that were removed are no
+ * longer there, and some that replace them are not there yet. The latter are in the machine's memory, so what is in memory counts more
+ * than `isFirst` and `next`.
+ */
 export interface LoadedChunk {
   /** Its id, as {@linkcode StateMachine.takeChanges} gave it. */
   readonly id: string;

@@ -25,6 +25,7 @@ const configures = inFile("src/wire/epochs/operation.ts");
 const members = inFile("src/core/epochs/migration.ts");
 const steps = inFile("src/core/epochs/migrate.ts");
 const writer = inFile("src/core/tree/leaf_writer.ts");
+const leaves = inFile("src/core/tree/leaf_list.ts");
 const typed = inFile("src/machines/typed/migrate_entries.ts");
 const auditing = inFile("src/snapshot/audit/audit.ts");
 const genesis = inFile("src/wire/genesis.ts");
@@ -298,6 +299,20 @@ export const PROOFS: readonly ProofMutant[] = [
     why: "the chunks of a streamed state are others than those of the same entries in a map",
     edits: [writer("this.#before = common;", "")],
     tests: ["tests/core/leaf_map_test.ts", "tests/machines/typed/migrate_test.ts"],
+  },
+  {
+    name: "stored-successor-counts-more",
+    why:
+      "a leaf that is loaded while a checkpoint is stored takes the stored one for the leaf after it; the one in memory is lost",
+    edits: [leaves("after && (next === null || after.from <= next)", "after && next !== null && after.from <= next")],
+    tests: ["tests/core/leaf_loading_test.ts"],
+  },
+  {
+    name: "stored-first-counts-more",
+    why:
+      "a leaf that is loaded while a checkpoint is stored counts as the first one, though the first one is in memory",
+    edits: [leaves("if (isFirst && at === 0)", "if (isFirst)")],
+    tests: ["tests/core/leaf_loading_test.ts"],
   },
   {
     name: "marks-not-sorted",

@@ -19,7 +19,7 @@ export function onLoaded(step: Step, blobs: ReadonlyMap<Digest, Uint8Array>): vo
   const { state, env } = step;
   const chunks: LoadedChunk[] = [];
   // A checkpoint that blocks has other chunks than the tree has yet; a transfer replaces them all. A checkpoint in slices
-  // changes in the tree only chunks that are in memory.
+  // changes in the tree only chunks that are in memory, but these may be the neighbours of the loaded ones: see LoadedChunk.
   const isCurrent = !state.sealing?.blocks && !state.transfer;
   for (const [digest, bytes] of blobs) {
     const what = state.loads.get(digest);

@@ -46,13 +46,15 @@ export class LeafList {
   }
 
   /**
-   * Inserts a leaf that was loaded. `to`: the id of the leaf that followed it when it was stored; that one may have
-   * been split since.
+   * Inserts a leaf that was loaded. `isFirst` and `next` are its place among the stored leaves. While a checkpoint is stored in
+   * slices, some of these have been removed already, and those that take their places are not there yet. The latter are in
+   * memory, so leaves in memory count more.
    */
-  insert(leaf: Leaf, to: string | null): void {
+  insert(leaf: Leaf, { isFirst, next }: { readonly isFirst: boolean; readonly next: string | null }): void {
     const at = this.#indexOf(leaf.id) + 1;
     const after = this.#leaves[at];
-    leaf.to = after && to !== null && after.from <= to ? after.id : to;
+    if (isFirst && at === 0) leaf.from = "";
+    leaf.to = after && (next === null || after.from <= next) ? after.id : next;
     this.#leaves.splice(at, 0, leaf);
   }
 

@@ -196,13 +196,11 @@ export class LeafMap {
     this.#isWhole = false;
   }
 
-  /** Puts a stored leaf in memory. `next`: the id of the leaf after it; `null` if it is the last. */
-  load(known: LeafContent, { isFirst, next }: { readonly isFirst: boolean; readonly next: string | null }): void {
+  /** Puts a stored leaf in memory. `next`: the id of the stored leaf after it; `null` if it is the last. See {@linkcode LeafList.insert}. */
+  load(known: LeafContent, place: { readonly isFirst: boolean; readonly next: string | null }): void {
     if (this.isLoaded(known.id)) return;
-    const leaf = createLeaf(known.id, known.depth, known.entries);
-    if (isFirst) leaf.from = "";
-    this.#leaves.insert(leaf, next);
-    this.#known.add(leaf.id);
+    this.#leaves.insert(createLeaf(known.id, known.depth, known.entries), place);
+    this.#known.add(known.id);
   }
 
   /** Replaces the whole map. @throws {TypeError} if these leaves are not all the leaves of one map. */
