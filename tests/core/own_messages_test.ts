@@ -303,3 +303,28 @@ Deno.test("a liar that returns to a replica what this one has answered it does n
   cluster.runUntil(() => !isAsking(cluster, 3), 5_000, "the replica votes");
   assertEquals(ada.call(["x=2"]).map(show), ["ok 2"]);
 });
+
+Deno.test("a replica votes again, though another instance on its store, which is gone, has told one of the others higher numbers", () => {
+  const cluster = new Cluster({ latencyMs: LATENCY_MS });
+  const ada = new TestClient(cluster, 1).open();
+  ada.call(["x=1"]);
+  cluster.crash(0);
+  cluster.restart(3);
+  const later = {
+    kind: "status",
+    replica: 3,
+    number: cluster.now + 3_000,
+    view: 0,
+    phase: "active",
+    stable: 0,
+    executed: 1,
+    votesAbove: 0,
+    challenge: 0,
+    echo: 0,
+    seen: 0,
+    stages: [],
+  } as unknown as Status;
+  cluster.deliver(1 as ReplicaId, signed(later));
+  cluster.runUntil(() => !isAsking(cluster, 3), 30_000, "it has enough answers");
+  assertEquals(ada.call(["x=2"]).map(show), ["ok 2"]);
+});

@@ -52,6 +52,7 @@ const surplus = inFile("src/core/ordering/surplus.ts");
 const identity = inFile("src/node/storage/identity.ts");
 const clusterMember = inFile("src/node/epochs/cluster_member.ts");
 const resending = inFile("src/core/upkeep/retransmission.ts");
+const serving = inFile("src/runtime/host/serve.ts");
 const budget = inFile("src/http/bodies/body_budget.ts");
 const tally = inFile("src/client/watch/tally.ts");
 const log = inFile("src/node/watching/change_log.ts");
@@ -441,6 +442,20 @@ export const PROOFS: readonly ProofMutant[] = [
       ),
     ],
     tests: ["tests/core/own_messages_test.ts"],
+  },
+  {
+    name: "asks-with-old-numbers",
+    why:
+      "a replica that asks at its start, and has been overtaken by an instance that is gone, asks with numbers that are used for ever",
+    edits: [resending("step.isBehind || isToldOfHigher(step)", "step.isBehind")],
+    tests: ["tests/core/own_messages_test.ts"],
+  },
+  {
+    name: "next-key-hears-nobody",
+    why:
+      "while a key changes, what the others send goes to the replica of the former key until the next one has the state",
+    edits: [serving("    handle = sharedAddress(hosted(), host);\n", "")],
+    tests: ["tests/runtime/key_rotation_test.ts"],
   },
   {
     name: "own-report-counts",

@@ -27,15 +27,23 @@ export function nextNumber(step: Step): number {
 }
 
 /**
- * Leaves the rest of the reserved block out. For a replica that is behind and that nobody helps: a later instance on
- * the same store, which may have ended since, has higher numbers, so the others take this one's statuses for repeated
- * ones. Then the commit of the new bound fails, because the store has moved on, and the replica is read anew.
+ * Leaves the rest of the reserved block out. For a replica that is behind, or asks at its start, and that nobody helps: a
+ * later instance on the same store, which may have ended since, has higher numbers, so the others take this one's statuses for
+ * repeated ones. Then the commit of the new bound fails, because the store has moved on, and the replica is read anew.
  */
 export function skipBlock(step: Step): void {
   const { numbering } = step.state;
   if (numbering.next === 0) return;
   numbering.next = numbering.through + 1;
   reserve(step);
+}
+
+/**
+ * Whether a peer has answered a replica that asks at its start that it has received a higher own number. Such an answer does not count, and one
+ * peer may lie, so its number is not taken over.
+ */
+export function isToldOfHigher({ state: { asking, numbering } }: Step): boolean {
+  return asking !== null && [...numbering.seen.values()].some((number) => number >= numbering.next);
 }
 
 function reserve(step: Step): void {

@@ -30,7 +30,7 @@ import { startTransfer } from "../checkpoints/state_transfer.ts";
 import { stableSequence } from "../messages/certificates.ts";
 import type { Step } from "../step.ts";
 import { resetStatusPace } from "./timers.ts";
-import { skipBlock } from "./numbering.ts";
+import { isToldOfHigher, skipBlock } from "./numbering.ts";
 import { sendStatus } from "./own_status.ts";
 import { noteView } from "../views/view_change.ts";
 import { passOnFilling } from "../recovery/log_filling.ts";
@@ -59,8 +59,9 @@ export function checkStatus(step: Step): void {
   // The backups' patience depends on hearing from the primary, so it shows more often that it is alive.
   const longest = step.isPrimary ? Math.min(2 * statusIntervalMs, idleStatusMs) : idleStatusMs;
   if (busy && !moved) catchUp(step);
-  // Behind, and no status brought anything, although the pauses between them have grown to the longest.
-  if (step.isBehind && !moved && !state.transfer && status.delayMs >= longest) skipBlock(step);
+  // Behind or asking, and no status brought anything, although the pauses between them have grown to the longest.
+  const mayBeOld = step.isBehind || isToldOfHigher(step);
+  if (mayBeOld && !moved && !state.transfer && status.delayMs >= longest) skipBlock(step);
   askHandOver(step);
   if (!busy || !moved) {
     sendStatus(step);
