@@ -4,7 +4,7 @@
  * @module
  */
 import type { Digest, SequenceNumber } from "../core/messages/ids.ts";
-import { checkedBlob, entriesOn, forEach, rootIn } from "./blobs.ts";
+import { checkedBlob, entriesOn, forEach, readBlob, rootIn } from "./blobs.ts";
 import { clusterId } from "../crypto/mod.ts";
 import { decodeManifest, encodeManifest, proveHead, type SnapshotHead } from "./manifest.ts";
 import { finishPruning } from "./prune.ts";
@@ -42,6 +42,11 @@ export interface SavedSnapshot {
 export interface SaveOptions extends Trust {
   /** The state at an earlier number is refused, and so is one before the newest snapshot in the storage. */
   readonly least?: number;
+  /**
+   * Whether what the storage has of this state is read, and fetched again if it is damaged. Otherwise a page that is there
+   * counts as complete, and its chunks are not looked at. Default: no.
+   */
+  readonly repairs?: boolean;
   /** Is called with the sum of the blobs fetched so far. */
   readonly onProgress?: (fetched: { readonly blobs: number; readonly bytes: number }) => void;
 }
@@ -79,10 +84,9 @@ export async function saveSnapshot(
     }
     const key = manifestKey({ sequence, root });
     try {
-      if (!await storage.has(key)) {
-        await new Save(source, storage, fetched, options.onProgress).tree(root);
-        await storage.put(key, encodeManifest(head));
-      }
+      const isThere = await storage.has(key);
+      if (!isThere || options.repairs) await new Save(source, storage, fetched, options).tree(root);
+      if (!isThere) await storage.put(key, encodeManifest(head));
       return { sequence, root, epoch: epoch.number, chain: head.chain ?? [], key, fetched };
     } catch (error) {
       if (!(error instanceof MovedOn)) throw error;
@@ -124,40 +128,58 @@ class Save {
     readonly source: SnapshotSource,
     readonly storage: SnapshotStorage,
     readonly fetched: { blobs: number; bytes: number },
-    readonly onProgress: SaveOptions["onProgress"],
+    readonly options: Pick<SaveOptions, "onProgress" | "repairs">,
   ) {}
 
   /** Each page is stored after its chunks, and the root after its pages: a stored page or root is complete. */
   async tree(root: Digest): Promise<void> {
-    if (await this.storage.has(blobKey(root))) return;
-    const [rootPage] = await this.#fetch([root]);
-    const { pages } = rootIn(root, rootPage!);
+    const { repairs } = this.options;
+    if (!repairs && await this.storage.has(blobKey(root))) return;
+    const rootPage = (repairs ? await this.#sound(root) : null) ?? (await this.#fetch([root]))[0]!;
+    const { pages } = rootIn(root, rootPage);
     for (let at = 0; at < pages.length; at += READ_AT_ONCE) {
       const some = pages.slice(at, at + READ_AT_ONCE);
       const missing = new Set(await this.#missing(some.map(([, digest]) => digest)));
       const wanted = some.filter(([, digest]) => missing.has(digest));
       const found = await this.#fetch(wanted.map(([, digest]) => digest));
-      for (const [i, page] of wanted.entries()) await this.#page(page, found[i]!);
+      for (const [i, page] of wanted.entries()) {
+        await this.#chunks(page, found[i]!);
+        await this.storage.put(blobKey(page[1]), found[i]!);
+      }
+      const kept = repairs ? some.filter(([, digest]) => !missing.has(digest)) : [];
+      for (const page of kept) await this.#chunks(page, (await this.#sound(page[1]))!);
     }
-    await this.storage.put(blobKey(root), rootPage!);
+    await this.storage.put(blobKey(root), rootPage);
   }
 
-  async #page(page: readonly [id: string, digest: Digest], bytes: Uint8Array): Promise<void> {
+  /** Stores the chunks of a page that are missing. */
+  async #chunks(page: readonly [id: string, digest: Digest], bytes: Uint8Array): Promise<void> {
     const chunks = await this.#missing(entriesOn(page, bytes).map(([, digest]) => digest));
     for (let at = 0; at < chunks.length; at += READ_AT_ONCE) {
       const asked = chunks.slice(at, at + READ_AT_ONCE);
       const found = await this.#fetch(asked);
       await forEach([...asked.entries()], ([i, digest]) => this.storage.put(blobKey(digest), found[i]!));
     }
-    await this.storage.put(blobKey(page[1]), bytes);
   }
 
   async #missing(digests: readonly Digest[]): Promise<readonly Digest[]> {
     const missing = new Set(digests);
     await forEach(digests, async (digest) => {
-      if (await this.storage.has(blobKey(digest))) missing.delete(digest);
+      const { repairs } = this.options;
+      const isThere = repairs ? await this.#sound(digest) !== null : await this.storage.has(blobKey(digest));
+      if (isThere) missing.delete(digest);
     });
     return [...missing];
+  }
+
+  /** A blob that the storage has; `null` if it is missing or damaged. */
+  async #sound(digest: Digest): Promise<Uint8Array | null> {
+    try {
+      return await readBlob(this.storage, digest);
+    } catch (error) {
+      if (error instanceof SnapshotError) return null;
+      throw error;
+    }
   }
 
   async #fetch(digests: readonly Digest[]): Promise<readonly Uint8Array[]> {
@@ -174,7 +196,7 @@ class Save {
         this.fetched.blobs++;
         this.fetched.bytes += bytes.length;
       }
-      this.onProgress?.(this.fetched);
+      this.options.onProgress?.(this.fetched);
     }
     return found;
   }

@@ -39,6 +39,16 @@ Deno.test("a snapshot is saved from a running cluster, verified, and restored in
       const verified = await run("snapshot", "verify", "backups");
       assertEquals(verified.code, 0);
       assertMatch(verified.out, /^the state at 64, of 20\S+Z, is complete: \d+ blobs, .*; signed by \w+, \w+, \w+$/);
+      // A part that is lost: a page that is there counts as complete, so that only a save that repairs fetches it.
+      const [shard] = [...Deno.readDirSync(`${folder}/backups/blobs`)];
+      const [lost] = [...Deno.readDirSync(`${folder}/backups/blobs/${shard!.name}`)];
+      await Deno.remove(`${folder}/backups/blobs/${shard!.name}/${lost!.name}`);
+      const incomplete = await run("snapshot", "verify", "backups");
+      assertEquals(incomplete.code, 1);
+      assertStringIncludes(incomplete.err, "next: pbft snapshot save backups --repair fetches it again");
+      const repaired = JSON.parse((await run("snapshot", "save", "backups", "--repair", "--json")).out);
+      assertEquals([repaired.sequence, repaired.blobs], [sequence, 1]);
+      assertEquals((await run("snapshot", "verify", "backups")).code, 0);
       const pruned = await run("snapshot", "prune", "backups", "--keep", "1");
       assertEquals(pruned.out, "removed 0 snapshots and 0 blobs");
       const full = await run("snapshot", "restore", "backups", "--name", "Dog", "--state", ".pbft/Dog/state.db");

@@ -214,6 +214,40 @@ Deno.test("a missing, damaged or newer part of a snapshot is named", () =>
     );
   }));
 
+Deno.test("a save that repairs fetches again whatever is missing or damaged, and nothing else", () =>
+  inFolder(async (folder) => {
+    const { cluster, write, source } = await running();
+    await write(0, 40);
+    const storage = folderStorage(folder);
+    const { sequence } = await saveSnapshot(source, storage);
+    assertEquals((await saveSnapshot(source, storage, { repairs: true })).fetched.blobs, 0);
+    const blobs = await keysOf(storage, BLOBS);
+    const [other] = blobs;
+    for (const blob of blobs) {
+      const bytes = (await storage.get(blob))!;
+      const elsewhere = (await storage.get(blob === other ? blobs[1]! : other!))!;
+      const damages: readonly (() => Promise<void>)[] = [
+        () => storage.delete(blob),
+        () => storage.put(blob, bytes.slice(0, -1)),
+        () => storage.put(blob, new Uint8Array([...bytes, ...bytes])),
+        () => storage.put(blob, elsewhere),
+      ];
+      for (const damage of damages) {
+        await damage();
+        await assertRejects(() => verifySnapshot(storage), SnapshotError, "blob ");
+        const repaired = await saveSnapshot(source, storage, { repairs: true });
+        assertEquals([repaired.sequence, repaired.fetched], [sequence, { blobs: 1, bytes: bytes.length }]);
+        assertEquals(await storage.get(blob), bytes);
+      }
+    }
+    await verifySnapshot(storage);
+    // All at once.
+    for (const blob of blobs) await storage.put(blob, utf8("damaged"));
+    assertEquals((await saveSnapshot(source, storage, { repairs: true })).fetched.blobs, blobs.length);
+    await verifySnapshot(storage);
+    await cluster.close();
+  }));
+
 Deno.test("old snapshots are removed with what only they have, also if the removal was interrupted", () =>
   inFolder(async (folder) => {
     const { cluster, write, source } = await running();

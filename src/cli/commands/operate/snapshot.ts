@@ -32,6 +32,10 @@ const FLAGS = {
   ...READ_TOKEN_FLAG,
   "from": { value: "NAME", help: "save: the member whose state is saved (the first that gives it)" },
   "timeout": { value: "TIME", help: "save: how long one answer may take (30s)" },
+  "repair": {
+    help: "save: also read what the folder has of this state, and fetch again what is missing or damaged",
+    isLocal: true,
+  },
   "sequence": {
     value: "NUMBER",
     help: "verify, restore, migrate, audit: the snapshot of this number (the newest; audit: none)",
@@ -92,7 +96,14 @@ their token. Exit code 1: a snapshot is not proven, incomplete, or damaged.`,
       return EXIT.done;
     } catch (error) {
       call.terminal.progress("");
-      if (error instanceof SnapshotError) throw new CliError(error.message, EXIT.no, { looked: `looked in ${folder}` });
+      if (error instanceof SnapshotError) {
+        throw new CliError(error.message, EXIT.no, {
+          looked: `looked in ${folder}`,
+          ...(/^blob [0-9a-f]+:/.test(error.message) && {
+            next: `pbft snapshot save ${folder} --repair fetches it again, if the members' present state still has it`,
+          }),
+        });
+      }
       if (isSystemError(error)) throw new CliError(`${folder}: ${reasonOf(error)}`, EXIT.usage);
       if (error instanceof TypeError && error.message.startsWith("stateMachine")) {
         throw new CliError(error.message, EXIT.usage, {
@@ -126,6 +137,7 @@ async function save({ values, terminal }: Call<typeof FLAGS>, folder: string) {
       saveSnapshot(source, storage, {
         ...trust,
         least,
+        repairs: values.repair ?? false,
         onProgress: ({ blobs, bytes }) => terminal.progress(`${name}: ${blobs} blobs, ${bytesText(bytes)}…`),
       }),
   );
