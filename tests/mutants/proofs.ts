@@ -52,6 +52,7 @@ const surplus = inFile("src/core/ordering/surplus.ts");
 const identity = inFile("src/node/storage/identity.ts");
 const clusterMember = inFile("src/node/epochs/cluster_member.ts");
 const resending = inFile("src/core/upkeep/retransmission.ts");
+const rotating = inFile("src/runtime/identity/key_rotation.ts");
 const serving = inFile("src/runtime/host/serve.ts");
 const budget = inFile("src/http/bodies/body_budget.ts");
 const tally = inFile("src/client/watch/tally.ts");
@@ -455,6 +456,12 @@ export const PROOFS: readonly ProofMutant[] = [
     why:
       "while a key changes, what the others send goes to the replica of the former key until the next one has the state",
     edits: [serving("    handle = sharedAddress(hosted(), host);\n", "")],
+    tests: ["tests/runtime/key_rotation_test.ts"],
+  },
+  {
+    name: "expired-rotation-fails",
+    why: "a member that does not know the agreed time yet gives up the change of its key for a minute",
+    edits: [rotating("!isExpired(result) || tries", "tries === 1 || tries")],
     tests: ["tests/runtime/key_rotation_test.ts"],
   },
   {

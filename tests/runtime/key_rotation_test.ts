@@ -206,6 +206,37 @@ Deno.test("the next key's replica gets a later state, if the former one lacks th
   await endedBeforeTheSwitch(40);
 });
 
+Deno.test("a member that has lost its disk, and does not know the agreed time yet, changes its key within a minute all the same", async () => {
+  const cluster = await new Served().serve(2, { since: Date.now() });
+  const rotated: NextKey[] = [];
+  const failed: string[] = [];
+  try {
+    await cluster.all.pop()!.close();
+    for (let i = 1; i <= 20; i++) assertEquals((await req(cluster.url(1), i, "INCR n"))[0], 200);
+    const dog = await serve({
+      cluster: cluster.cluster,
+      self: "Dog",
+      privateKey: keyOf("Dog").privateKey,
+      store: new MemoryStore(),
+      start: "recover",
+      port: cluster.ports[3]!,
+      hostname: "127.0.0.1",
+      observers: [{ onHostEvent: (event) => event.kind === "rotation-failed" && failed.push(event.reason) }],
+      keyRotation: {
+        everyMs: 86_400_000,
+        since: 0,
+        prepare: () => ({ privateKey: generateKeyPair().privateKey, store: new MemoryStore(), start: "new" }),
+        onRotated: (next) => void rotated.push(next),
+      },
+    });
+    cluster.all.push(dog);
+    await until("the key is rotated", () => rotated.length > 0 || failed.length > 0);
+    assertEquals([failed, dog.epoch.number], [[], 1]);
+  } finally {
+    await cluster.close();
+  }
+});
+
 Deno.test("a member approves of one new key of another member in an hour, and of nothing for a stranger", async () => {
   const cluster = await new Served().serve(1, { since: Date.now() });
   try {

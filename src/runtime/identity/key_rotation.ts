@@ -21,6 +21,7 @@ import { chainCrypto } from "../../node/epochs/cryptography.ts";
 import { following } from "../../node/epochs/following.ts";
 import { placeIn } from "../../node/epochs/place.ts";
 import { CRYPTOGRAPHY } from "../../node/options.ts";
+import { isExpired } from "../../node/gateway/gateway_operations.ts";
 import type { Store, Timer } from "../../node/ports.ts";
 import { fromHex } from "../../wire/codec/hex.ts";
 import {
@@ -83,6 +84,8 @@ const RETRY_MS = 60_000;
 const LOOK_MS = 100;
 /** How long a key that was made earlier has to turn out to be in force, ms, before it is proposed again. */
 const EARLIER_MS = 2_000;
+/** How often a proposal is sent that has expired, and the pause between two times, ms. */
+const [MAX_TRIES, AGAIN_MS] = [5, 1_000];
 /** How long an ordered proposal may take until its epoch begins, ms, before it is looked at again. */
 const PATIENCE_MS = 60_000;
 
@@ -180,14 +183,19 @@ export class KeyRotator {
     const signer = createSigner(privateKey, epoch.cluster, epoch.number + 1);
     const own = await approve(epoch, proposeRotation(epoch, name, publicKey), { signer, hash: sha256 });
     const proposal = await approved(epoch, own);
-    const timestamp = this.#host.timer.now();
-    const operations = [{ name: `key of ${name}`, timestamp, operation: operationOf(epoch, proposal) }];
-    const answer = await following(node, host.member).vouch(operations);
-    // If this replica was behind, it learns only from the others that its proposal has ended the epoch.
-    if (this.hasPlaceIn(host.member.epoch)) return;
-    if ("reason" in answer) throw new Error(`${answer.reason}: ${answer.detail}`);
-    const [{ status, value }] = answer.results as [typeof answer.results[number]];
-    if (status !== "ok") throw new Error(new TextDecoder().decode(value));
+    const operation = operationOf(epoch, proposal);
+    for (let tries = 1; !this.#delays.isStopped; tries++) {
+      const operations = [{ name: `key of ${name}`, timestamp: this.#host.timer.now(), operation }];
+      const answer = await following(node, host.member).vouch(operations);
+      // If this replica was behind, it learns only from the others that its proposal has ended the epoch.
+      if (this.hasPlaceIn(host.member.epoch)) return;
+      if ("reason" in answer) throw new Error(`${answer.reason}: ${answer.detail}`);
+      const [result] = answer.results as [typeof answer.results[number]];
+      if (result.status === "ok") return;
+      // It was behind, and did not know the agreed time.
+      if (!isExpired(result) || tries === MAX_TRIES) throw new Error(new TextDecoder().decode(result.value));
+      await this.#delays.pass(AGAIN_MS);
+    }
   }
 
   /** Waits until the next key is a member and its replica has the state. */
