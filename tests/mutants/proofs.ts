@@ -53,6 +53,7 @@ const identity = inFile("src/node/storage/identity.ts");
 const clusterMember = inFile("src/node/epochs/cluster_member.ts");
 const resending = inFile("src/core/upkeep/retransmission.ts");
 const rotating = inFile("src/runtime/identity/key_rotation.ts");
+const states = inFile("src/node/epochs/state_server.ts");
 const serving = inFile("src/runtime/host/serve.ts");
 const budget = inFile("src/http/bodies/body_budget.ts");
 const tally = inFile("src/client/watch/tally.ts");
@@ -463,6 +464,12 @@ export const PROOFS: readonly ProofMutant[] = [
     why: "a member that does not know the agreed time yet gives up the change of its key for a minute",
     edits: [rotating("!isExpired(result) || tries", "tries === 1 || tries")],
     tests: ["tests/runtime/key_rotation_test.ts"],
+  },
+  {
+    name: "state-for-removed-members",
+    why: "the key of a removed member reads the present state of the cluster",
+    edits: [states(" || !placeIn(present, asked.publicKey)) return null", ") return null")],
+    tests: ["tests/node/epochs_test.ts"],
   },
   {
     name: "own-report-counts",

@@ -1,8 +1,8 @@
 import type { Store } from "../../src/node/ports.ts";
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import type { Digest } from "../../src/core/messages/ids.ts";
 import { createSigner, sha256 } from "../../src/crypto/mod.ts";
-import { decodeFrame } from "../../src/wire/mod.ts";
+import { decodeFrame, wireLimits } from "../../src/wire/mod.ts";
 import { MemoryStore } from "../../src/stores/memory.ts";
 import { enterEpoch } from "../../src/node/epochs/chain_store.ts";
 import { ReplicaNode } from "../../src/node/node.ts";
@@ -383,6 +383,37 @@ Deno.test("a new member asks nobody for the root of its state, nor for the page 
   await until("Eagle has entered", () => cluster.members.get("Eagle")!.entered() !== null);
   const { proof } = decodeLink(cluster.member("Eagle").linksAfter(0)[0]!);
   assertEquals(proof.slice(0, 2).map((blob) => asked.has(sha256(blob))), [false, false]);
+  await cluster.close();
+});
+
+Deno.test("the key of a removed member fetches nothing of the state any more", async () => {
+  const cluster = await new Members().openAll([...FOUR, ...OTHERS]);
+  const first = cluster.member("Apple").epoch;
+  await cluster.vouch("Ball", "ada", 1, "SET secret before");
+  const change = { replicas: OTHERS.map(memberOf), urls: urlsOf(OTHERS) };
+  assertMatch(await cluster.vouch("Apple", "admin", 1, await cluster.operation(first, change)), /^ok /);
+  await cluster.reached(1, OTHERS);
+  const { genesis, urls } = cluster.member("Fig").epoch;
+  const eagle = cluster.node("Eagle");
+  const ask = (by: string) => {
+    const [root] = cluster.member("Fig").stable();
+    const { message } = decodeFrame(root!, wireLimits(genesis)).signed;
+    if (message.kind !== "checkpoint") throw new TypeError("expected a checkpoint message");
+    return cluster.member(by).answerFetch(1, eagle.epochStart.signFetch([message.digest]));
+  };
+  for (let i = 2; cluster.member("Fig").stable().length === 0; i++) await cluster.vouch("Fig", "ada", i, "INCR n");
+  assertEquals((await ask("Fig"))?.length, 1);
+  // Eagle is removed: with its key nobody reads what is written from now on.
+  const rest = OTHERS.slice(1);
+  const next = { replicas: [memberOf("Apple"), ...rest.map(memberOf)], urls: { ...urls, ...urlsOf(["Apple"]) } };
+  assertMatch(
+    await cluster.vouch("Fig", "admin", 2, await cluster.operation(cluster.member("Fig").epoch, next)),
+    /^ok /,
+  );
+  await cluster.reached(2, rest);
+  await cluster.vouch("Fig", "ada", 1_000, "SET secret after");
+  for (let i = 1_001; cluster.member("Fig").stable().length === 0; i++) await cluster.vouch("Fig", "ada", i, "INCR n");
+  assertEquals(ask("Fig"), null);
   await cluster.close();
 });
 

@@ -20,8 +20,8 @@ export interface EpochsHost {
   /** The encoded links after this epoch. */
   linksAfter(epoch: number): readonly Uint8Array[];
   /**
-   * Answers a member of an epoch that fetches its state: with blobs, possibly none. `null` if no member of that epoch has
-   * signed the fetch, or if it asks too much.
+   * Answers a member of an epoch that fetches its state: with blobs, possibly none. `null` if no member of that epoch, who is
+   * one still, has signed the fetch, or if it asks too much.
    */
   answerFetch(epoch: number, frame: Uint8Array): Promise<readonly Uint8Array[]> | null;
   /** The frames of the last stable checkpoint's certificate of the present epoch. */
@@ -113,8 +113,8 @@ export async function epochState(
     const answer = epochs.answerFetch(epoch, body);
     if (answer) return new Response(pack(await answer), { headers: { "content-type": CBOR } });
     throw new Problem("unknown-signer", {
-      detail: `expected a fetch that a member of epoch ${epoch} has signed, one at a time; this member knows of ` +
-        `epoch ${epochs.epoch.number}`,
+      detail: `expected a fetch that a member of epoch ${epoch}, who is one still, has signed, one at a time; this ` +
+        `member knows of epoch ${epochs.epoch.number}`,
     });
   }, caller);
 }

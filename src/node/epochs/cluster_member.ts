@@ -160,12 +160,12 @@ export class ClusterMember {
   }
 
   /**
-   * Answers a member of an epoch that fetches its state: with blobs, possibly none. `null` if no member of that epoch
-   * has signed the fetch, or if it asks too much.
+   * Answers a member of an epoch that fetches its state: with blobs, possibly none. `null` if no member of that epoch, who is
+   * one still, has signed the fetch, or if it asks too much.
    */
   answerFetch(epoch: number, frame: Uint8Array): Promise<readonly Uint8Array[]> | null {
     const asked = this.#epochs[epoch];
-    return asked && epoch > 0 ? this.#states.answer(asked, frame) : null;
+    return asked && epoch > 0 ? this.#states.answer(asked, frame, this.epoch) : null;
   }
 
   /**

@@ -8,6 +8,7 @@ import type { Digest, Millis } from "../../core/messages/ids.ts";
 import type { Epoch } from "../../wire/epochs/mod.ts";
 import { decodeFrame, wireLimits } from "../../wire/mod.ts";
 import type { Cryptography, Store, Timer } from "../ports.ts";
+import { placeIn } from "./place.ts";
 
 /** About how many bytes one answer has. A single larger blob is sent alone. */
 const MAX_ANSWER_BYTES = 1024 * 1024;
@@ -35,10 +36,13 @@ export class StateServer {
     this.#options = options;
   }
 
-  /** Answers with blobs; `null` if no member of the epoch has signed the fetch, or it has asked too much. */
-  answer(epoch: Epoch, frame: Uint8Array): Promise<readonly Uint8Array[]> | null {
+  /**
+   * Answers with blobs; `null` if no member of the epoch has signed the fetch, or it has asked too much. Whoever is no member in the `present`
+   * epoch, the last one that is known, gets nothing: the blobs may be those of the present state.
+   */
+  answer(epoch: Epoch, frame: Uint8Array, present: Epoch): Promise<readonly Uint8Array[]> | null {
     const asked = this.#verified(epoch, frame);
-    if (!asked || this.#busy.has(asked.publicKey)) return null;
+    if (!asked || this.#busy.has(asked.publicKey) || !placeIn(present, asked.publicKey)) return null;
     const now = this.#options.timer.monotonic() as Millis;
     const allowance = allowanceOf(this.#allowances, asked.publicKey, { now, rate: BYTES });
     if (allowance.bytes <= 0) return null;
