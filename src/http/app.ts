@@ -21,6 +21,7 @@ import type { HostedNode } from "./hosted_node.ts";
 import { openApiDocument } from "./openapi/document.ts";
 import { MemberConduct } from "./peers/conduct.ts";
 import { PeerClocks } from "./peers/peer_clocks.ts";
+import { refuseHttp2 } from "./connections/http2.ts";
 import { Pipelining } from "./connections/pipelining.ts";
 import { goPbftRoutes } from "./routes/gopbft.ts";
 import { messages, signedResponse } from "./routes/messages.ts";
@@ -203,6 +204,7 @@ export function createMeasuredApp(node: HostedNode, options: AppOptions): Measur
   }, { once: true });
 
   const app = new Hono<Env>();
+  if (!options.isMultiplexed) app.use(refuseHttp2(timer));
   app.use(async (c, next) => {
     if (!await pipelining.turn(c.env)) return c.body(null, 400);
     const caller = await callers.of(c.req.raw, c.env);

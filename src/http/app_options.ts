@@ -96,6 +96,11 @@ export interface AppOptions {
   readonly upgradeWebSocket?: Upgrade;
   /** Called with each unexpected error, which is answered with 500. */
   readonly onInternalError?: (error: Error) => void;
+  /**
+   * Whether a proxy may bring many requests at once on one connection (HTTP/2), as that of Deno Deploy does. No: under Deno such a connection is answered
+   * 505, because a stranger could have hundreds of answers kept on each.
+   */
+  readonly isMultiplexed?: boolean;
   /** When it aborts, event streams, sockets and timers end. */
   readonly signal?: AbortSignal;
 }

@@ -101,10 +101,20 @@ export async function serveFromEnvironment(options: EnvironmentOptions = {}): Pr
     ...identity,
     ...(log && { observers: [log] }),
     ...options,
-    app: { onInternalError, ...policyFromVariables((name) => Deno.env.get(name)), ...options.app },
+    app: {
+      onInternalError,
+      isMultiplexed: isOnDeploy(),
+      ...policyFromVariables((name) => Deno.env.get(name)),
+      ...options.app,
+    },
     store: options.store ?? await DenoKvStore.open(Deno.env.get("PBFT_KV"), { prefix: [storeName(identity)] }),
     settings: { ...EDGE_SETTINGS, ...options.settings },
   });
+}
+
+/** On Deno Deploy other callers' requests may come on the same connection, and the platform bounds them. */
+function isOnDeploy(): boolean {
+  return Deno.env.get("DENO_DEPLOYMENT_ID") !== undefined;
 }
 
 function portFromVariable(text = ""): number {

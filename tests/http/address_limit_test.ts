@@ -5,7 +5,8 @@ import { ManualTimer } from "../client/manual_timer.ts";
 import { harness, problemOf } from "./helpers.ts";
 
 const addressLimit = { perSecond: 2, burst: 3 };
-const deno = (hostname: string) => ({ remoteAddr: { transport: "tcp", hostname, port: 1 } });
+let port = 1024;
+const deno = (hostname: string) => ({ remoteAddr: { transport: "tcp", hostname, port: port++ } });
 
 function statusAt(path: string, headers: HeadersInit = {}): Request {
   return new Request(`http://a.test${path}`, { headers });

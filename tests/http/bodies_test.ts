@@ -162,3 +162,13 @@ Deno.test("a body that breaks off gives back its place and its bytes", () => {
   }
   assertEquals(broken, []);
 });
+
+Deno.test("a body that was compressed on the way is refused, however it is announced", async () => {
+  await using replica = await serveOne();
+  const chunks = "2\r\n{}\r\n0\r\n\r\n";
+  for (const [encoding, expected] of [["chunked", 400], ["gzip, chunked", 415], ["Chunked", 400]] as const) {
+    using connection = await RawConnection.open(replica.url);
+    await connection.send(head("/req", "content-type: application/json", `transfer-encoding: ${encoding}`) + chunks);
+    assertEquals(await connection.status(), expected, encoding);
+  }
+});

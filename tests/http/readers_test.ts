@@ -124,4 +124,10 @@ Deno.test("a served replica refuses a web page whose host name resolves to it (D
     return await connection.status();
   };
   assertEquals([await asked("evil.example"), await asked("localhost"), await asked("127.0.0.1:1")], [421, 200, 200]);
+  // A target with a host of its own, as proxies get it.
+  for (const [target, host, expected] of [["evil.example", "localhost", 421], ["localhost", "localhost:1", 200]]) {
+    using connection = await RawConnection.open(replica.url);
+    await connection.send(`GET http://${target}/status HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+    assertEquals(await connection.status(), expected, String(target));
+  }
 });

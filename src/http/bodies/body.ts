@@ -238,15 +238,16 @@ function checkType(request: Request, expected: string): void {
       got: got ?? "none",
     });
   }
-  const encoding = request.headers.get("content-encoding");
-  if (encoding !== null && encoding.toLowerCase() !== "identity") {
-    throw new Problem("unsupported-media-type", {
-      detail: `content-encoding: expected none, got ${shorten(encoding)}; send the body uncompressed`,
-      field: "content-encoding",
-      expected: "none",
-      got: encoding,
-    });
-  }
+  checkEncoding(request, "content-encoding", "identity", "none");
+  // Servers undo `chunked`, and pass on what is compressed as well.
+  checkEncoding(request, "transfer-encoding", "chunked", "chunked or none");
+}
+
+function checkEncoding(request: Request, field: string, known: string, expected: string): void {
+  const got = request.headers.get(field);
+  if (got === null || got.trim().toLowerCase() === known) return;
+  const detail = `${field}: expected ${expected}, got ${shorten(got)}; send the body uncompressed`;
+  throw new Problem("unsupported-media-type", { detail, field, expected, got });
 }
 
 function announcedLength(request: Request): number | undefined {

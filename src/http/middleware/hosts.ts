@@ -25,20 +25,21 @@ export interface HostOptions {
  */
 export function checkHost({ hosts = [], urls = {} }: HostOptions): Middleware {
   const names = new Set([...hosts, ...Object.values(urls).map((url) => new URL(url).hostname)].map(plainName));
+  const isRight = (name: string) =>
+    parseIpAddress(name) !== undefined || name === "localhost" || name.endsWith(".localhost") || names.has(name);
   return async ({ req, env }, next) => {
     const from = parseIpAddress(connectionAddress(req.raw, env) ?? "");
     if (from === undefined || names.has("*") || !(isLoopback(from) || isPrivate(from))) return await next();
-    const host = req.header("host") ?? new URL(req.raw.url).host;
-    const name = plainName(host.replace(/:\d*$/, ""));
-    const isRight = parseIpAddress(name) !== undefined || name === "localhost" || name.endsWith(".localhost") ||
-      names.has(name);
-    if (isRight) return await next();
+    // A target with a host of its own, as proxies get it, counts before the header (RFC 9112, 3.2.2). Elsewhere both are the same.
+    const asked = [req.header("host"), new URL(req.raw.url).host].filter((host) => host !== undefined);
+    const wrong = asked.map((host) => plainName(host.replace(/:\d*$/, ""))).find((name) => !isRight(name));
+    if (wrong === undefined) return await next();
     return new Problem("wrong-host", {
       detail:
         "host: expected a known name of this replica; if this name is right, add it to the option hosts (PBFT_HOSTS, --hosts)",
       field: "host",
       expected: "a name from the cluster file or the option hosts, localhost, or an IP address",
-      got: name,
+      got: wrong,
     }).toResponse();
   };
 }
