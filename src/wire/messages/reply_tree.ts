@@ -10,7 +10,7 @@
 import type { Digest } from "../../core/messages/ids.ts";
 import { concatBytes } from "../../core/tree/bytes.ts";
 import { DecodeError, inside } from "../codec/decode_error.ts";
-import { fromHex } from "../codec/hex.ts";
+import { fromHex, toHex, writeHex } from "../codec/hex.ts";
 import type { Reader } from "../codec/reader.ts";
 import { startWriting, type Writer } from "../codec/writer.ts";
 
@@ -43,30 +43,37 @@ export function replyTree(
   if (replies.length < 1 || replies.length > MAX_REPLIES_TOGETHER) {
     throw new RangeError(`replies: expected 1 to ${MAX_REPLIES_TOGETHER}, got ${replies.length}`);
   }
-  const levels = [replies.map((reply) => hash(leafOf(reply)))];
-  for (let level = levels[0]!; level.length > 1; levels.push(level)) {
-    const below = level;
-    level = [];
-    for (let i = 0; i < below.length; i += 2) {
-      const right = below[i + 1];
-      level.push(right === undefined ? below[i]! : hash(nodeOf(fromHex(below[i]!), fromHex(right))));
-    }
-  }
-  return { root: levels.at(-1)![0]!, paths: replies.map((_, index) => pathOf(levels, index)) };
+  const levels = [hashesOf(replies.length, (i) => hash(leafOf(replies[i]!)))];
+  for (let below = levels[0]!; below.length > HASH_BYTES; levels.push(below)) below = levelAbove(below, hash);
+  return { root: toHex(levels.at(-1)!) as Digest, paths: replies.map((_, index) => pathOf(levels, index)) };
 }
 
-function pathOf(levels: readonly (readonly Digest[])[], index: number): ReplyPath {
-  let [sides, count, at] = [0, 0, index];
-  const siblings: Uint8Array[] = [];
+/** The hashes of a level, one behind the other. A tree of 200 replies is read 1,600 times, so they are bytes from the start. */
+function hashesOf(count: number, hashAt: (index: number) => Digest): Uint8Array {
+  const hashes = new Uint8Array(count * HASH_BYTES);
+  for (let i = 0; i < count; i++) writeHex(hashAt(i), hashes, i * HASH_BYTES);
+  return hashes;
+}
+
+function levelAbove(below: Uint8Array, hash: Hash): Uint8Array {
+  const count = below.length / HASH_BYTES;
+  const at = (index: number) => below.subarray(index * HASH_BYTES, (index + 1) * HASH_BYTES);
+  const nodes = hashesOf(count >> 1, (i) => hash(nodeOf(at(2 * i), at(2 * i + 1))));
+  return count % 2 === 0 ? nodes : concatBytes([nodes, at(count - 1)]);
+}
+
+function pathOf(levels: readonly Uint8Array[], index: number): ReplyPath {
+  let [sides, length, at] = [0, 0, index];
+  const siblings = new Uint8Array((levels.length - 1) * HASH_BYTES);
   for (const level of levels) {
-    const sibling = level[at ^ 1];
-    if (sibling !== undefined) {
-      siblings.push(fromHex(sibling));
-      sides += (at & 1) << count++;
+    const start = (at ^ 1) * HASH_BYTES;
+    if (start < level.length) {
+      sides += (at & 1) << length / HASH_BYTES;
+      for (let i = 0; i < HASH_BYTES; i++) siblings[length++] = level[start + i]!;
     }
     at >>= 1;
   }
-  return { sides, siblings: concatBytes(siblings) };
+  return { sides, siblings: siblings.subarray(0, length) };
 }
 
 /** The number of levels of a path. */
