@@ -65,6 +65,9 @@ export interface StateMachine {
    * Answers a read from the present state. `context` has the caller, the number of the last batch and its agreed time;
    * a replica always gives it. Replicas that differ in the number may still give equal answers, and a client needs a
    * quorum of them, so an answer should not contain the number or the time themselves.
+   *
+   * A client has a read ordered if no quorum gives equal answers. So `execute` must answer whatever `query` answers, and
+   * change nothing.
    * @throws {OperationError} if the operation is not a read, or is rejected.
    */
   query(operation: Uint8Array, context?: OperationContext): Uint8Array;

@@ -14,7 +14,11 @@ export interface SnapshotMachine {
    * @throws {OperationError} to reject the operation.
    */
   execute(operation: Uint8Array, context: OperationContext): Uint8Array;
-  /** Answers a read-only operation. Without this method all queries are rejected. @throws {OperationError} to reject the operation. */
+  /**
+   * Answers a read-only operation. Without this method all queries are rejected. A client has a read ordered if no quorum of replicas gives equal
+   * answers: then `execute` gets it, and must answer it without a change.
+   * @throws {OperationError} to reject the operation, or because it is not a read.
+   */
   query?(operation: Uint8Array): Uint8Array;
   /**
    * The whole state as bytes; may be empty. Equal states must give equal bytes: sort everything that has no order, such as the keys of a
@@ -41,13 +45,20 @@ export interface SnapshotOptions {
  *
  * @example
  * ```ts
+ * import { OperationError, snapshotMachine } from "@pbft/edge";
+ *
+ * const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
  * let count = 0;
  * const counter = snapshotMachine({
  *   version: "counter/1",
- *   execute: () => new TextEncoder().encode(String(++count)),
- *   query: () => new TextEncoder().encode(String(count)),
+ *   // A read may be ordered, so `execute` answers it, too.
+ *   execute: (operation) => new TextEncoder().encode(String(text(operation) === "read" ? count : ++count)),
+ *   query(operation) {
+ *     if (text(operation) !== "read") throw new OperationError("not a read");
+ *     return new TextEncoder().encode(String(count));
+ *   },
  *   snapshot: () => new TextEncoder().encode(String(count)),
- *   restore: (bytes) => void (count = Number(new TextDecoder().decode(bytes))),
+ *   restore: (bytes) => void (count = Number(text(bytes))),
  * });
  * console.log([...counter.takeChanges()]); // [ [ "0", Uint8Array(1) [ 48 ] ] ]
  * ```

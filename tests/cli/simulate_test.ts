@@ -197,7 +197,8 @@ export function createCounter() {
   let n = 0;
   return {
     version: "counter/1",
-    execute() {
+    execute(operation) {
+      if (new TextDecoder().decode(operation) === "get") return encode(String(n));
       ${loop("execute")}
       ${at === "promise" ? "if (n === 20) void (async () => { while (true) await null; })();" : ""}
       return encode(String(++n));

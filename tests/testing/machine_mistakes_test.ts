@@ -21,7 +21,13 @@ class Values implements StateMachine {
 
   execute(bytes: Uint8Array): Uint8Array {
     const operation = decode(bytes);
+    if (operation === "query") return this.read(bytes);
     return operation.odd ? this.odd() as Uint8Array : this.put(operation.key, operation.id);
+  }
+
+  /** A query that is ordered. */
+  read(bytes: Uint8Array): Uint8Array {
+    return this.query(bytes);
   }
 
   put(key: string, id: number): Uint8Array {
@@ -243,6 +249,19 @@ const BY_HAND: Readonly<Record<string, readonly [create: () => StateMachine, ...
     /a query has changed the state/,
     QUERY,
     /differs +at state \.total/,
+  ],
+  "a read that is a write where it is ordered": [
+    () =>
+      new class extends Values {
+        override read(bytes: Uint8Array) {
+          this.total++;
+          return super.read(bytes);
+        }
+      }(),
+    /what query\(\) answers as a read changes the state in execute\(\)/,
+    QUERY,
+    /differs +at state \.total/,
+    /a client has a read ordered/,
   ],
   "an ArrayBuffer": [
     () =>

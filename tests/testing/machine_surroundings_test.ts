@@ -30,6 +30,7 @@ function machine(odd: Odd): () => StateMachine {
       version: "odd/1",
       execute(bytes) {
         const operation = decode(bytes);
+        if (operation === "query") return encode(state.total);
         if (operation.odd === undefined) return encode(state.total += operation.id);
         const result = odd(state, operation.odd);
         if (typeof result === "function") return result();

@@ -174,7 +174,8 @@ export class Queries {
       return this.#enqueue(ask);
     }
     if (left.reads < needed) return this.#pause(ask);
-    // Here one of the replicas that answered is correct, so the operation is a read, and ordering it changes nothing.
+    // Here one of the replicas that answered is correct, so the operation is a read, and ordering it changes nothing: a machine executes what its
+    // `query` answers without a change.
     if (!polled.isComplete || ++ask.splits >= MAX_SPLITS) return void this.#order(ask);
     if (polled.overloaded > 0) return this.#pause(ask);
     this.#enqueue(ask);

@@ -18,6 +18,9 @@ export const RESTORE = "restore() must put in place exactly what takeChanges() g
 /** Of a change without a result. */
 export const CHECK_FIRST =
   "check everything before the first change, or change a copy; typed machines do so by themselves";
+/** Of a read that is no read where it is executed. */
+export const ORDERED_READ =
+  "a client has a read ordered if no quorum of replicas gives equal answers: execute() must answer what query() answers and change nothing, or query() must throw an OperationError for what is no read";
 /** Of a failure. */
 const REJECT = "throw an OperationError, or call reject(), to reject; and return a Uint8Array at once";
 const JSON_ONLY = "results and values are JSON: texts, finite numbers, true, false, null, lists and plain objects";

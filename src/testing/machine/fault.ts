@@ -2,7 +2,6 @@
  * The mistakes of a state machine that a simulation reports.
  * @module
  */
-
 /** The kinds of mistakes of a state machine. `SimulateOptions.allow` names those that are none for yours. */
 export type MachineFault =
   /** An operation or a query ended by an error that is no `OperationError`, or gave no bytes or too many. */
@@ -13,7 +12,7 @@ export type MachineFault =
   | "result"
   /** Equal operations on equal states left different states, or `restore` did not put the state in place. */
   | "state"
-  /** An operation that threw, or a query, has changed the state. */
+  /** An operation that threw, or a query, has changed the state; also a query that is executed, as clients have reads ordered at times. */
   | "change";
 
 /** A mistake of a state machine. */

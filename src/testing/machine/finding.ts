@@ -3,7 +3,17 @@
  * @module
  */
 import { type Call, shown } from "../world/observed_core.ts";
-import type { MachineFinding } from "./fault.ts";
+import type { Invariant } from "../violation.ts";
+import type { MachineFault, MachineFinding } from "./fault.ts";
+
+/** Which invariant does not hold with each mistake. */
+export const INVARIANTS: Readonly<Record<MachineFault, Invariant>> = {
+  failure: "machine",
+  "not-deterministic": "determinism",
+  result: "determinism",
+  state: "integrity",
+  change: "machine",
+};
 
 /** The operation of a call, shortened. */
 export function operationOf({ operation }: Pick<Call, "operation">): string {

@@ -7,15 +7,15 @@
 import type { StateMachine } from "../../core/state_machine.ts";
 import type { Workload } from "../plan/workload.ts";
 import { Random } from "../random.ts";
-import type { Invariant, Report } from "../violation.ts";
+import type { Report } from "../violation.ts";
 import type { Call } from "../world/observed_core.ts";
 import { LATER } from "../../guard/advice.ts";
 import type { Use } from "../../guard/forbidden.ts";
-import { adviceOn, CHECK_FIRST, FOLLOWS, PAGES, RESTORE, SHARED } from "./advice.ts";
+import { adviceOn, CHECK_FIRST, FOLLOWS, ORDERED_READ, PAGES, RESTORE, SHARED } from "./advice.ts";
 import { demonstrate } from "./demonstration.ts";
 import { differenceOf, differentChunk, stateDifferenceOf, textOfChunk } from "./difference.ts";
 import type { MachineFault, MachineFinding } from "./fault.ts";
-import { callerOf, lineOf, operationOf, short } from "./finding.ts";
+import { callerOf, INVARIANTS, lineOf, operationOf, short } from "./finding.ts";
 import { callSeeded, guardMachine } from "./guard.ts";
 import { asElsewhere } from "./runtime/other_runtime.ts";
 import { SharedObjects } from "./runtime/shared_objects.ts";
@@ -26,15 +26,6 @@ import { type Answer, ask, changesBetween, type Chunks, restore, take, textOf } 
 const CLOSELY = { first: 100, oneIn: 10 };
 /** Of the close looks, one in so many is also at a machine that had another state and catches up. */
 const CATCHES_UP = 4;
-
-/** Which invariant does not hold with each mistake. */
-const INVARIANTS: Readonly<Record<MachineFault, Invariant>> = {
-  failure: "machine",
-  "not-deterministic": "determinism",
-  result: "determinism",
-  state: "integrity",
-  change: "machine",
-};
 
 /** The parts of an inspector. */
 export interface InspectorOptions {
@@ -188,11 +179,21 @@ export class Inspector {
     this.#checkChange(call, before, own.chunks, { what: "a query has changed the state", advice: CHECK_FIRST });
     const again = this.#ask(own, "query", call);
     this.#compareAnswers("a query gives different results", call, [["it gives", answer], ["asked again", again]]);
-    const other = this.#ask(this.#make(before), "query", call, asElsewhere);
+    const rebuilt = this.#make(before);
+    const other = this.#ask(rebuilt, "query", call, asElsewhere);
     this.#compareAnswers("a query gives different results at equal states", call, [
       ["it gives", answer],
       ["on a machine rebuilt from its chunks", other],
     ]);
+    if (answer.value !== null && !this.#isOver) this.#checkOrderedRead(call, rebuilt);
+  }
+
+  /** Clients have a read ordered for which no quorum of replicas gives equal answers. */
+  #checkOrderedRead(call: Call, rebuilt: Copy): void {
+    const before = rebuilt.chunks;
+    this.#ask(rebuilt, "execute", call, asElsewhere);
+    const what = "what query() answers as a read changes the state in execute()";
+    this.#checkChange(call, before, this.#take(rebuilt), { what, advice: ORDERED_READ });
   }
 
   #compareAnswers(what: string, call: Call, [one, other]: readonly [Said, Said]): void {
