@@ -26,7 +26,7 @@ Deno.test("/status?pretty shows the same as text", async () => {
   const text = await response.text();
   assertStringIncludes(text, "Ball (2 of 4): ready");
   assertMatch(text, /view +4, primary Apple/);
-  assertMatch(text, /next alarm +in 150 ms/);
+  assertMatch(text, /waiting +3 requests, 2 frames; next alarm in 150 ms/);
   assertMatch(text, /Candy +http:\/\/c\.test +2 +20 +0/);
   assertMatch(text, /131 +prepared +2 +1/);
 });
@@ -37,6 +37,8 @@ Deno.test("/status says so when the replica has halted", async () => {
   const status = await (await app.request("/status")).json();
   assertEquals([status.ready, status.halted], [false, "its invariant broke"]);
   assertStringIncludes(await (await app.request("/status?pretty")).text(), "halted: its invariant broke");
+  node.overrides = { halted: `its ${"very ".repeat(15)}last words` };
+  assertStringIncludes(await (await app.request("/status?pretty")).text(), "very last words\n");
 });
 
 Deno.test("/status says so while the replica waits for its view to start", async () => {
@@ -46,15 +48,21 @@ Deno.test("/status says so while the replica waits for its view to start", async
   assertMatch(await (await app.request("/status?pretty")).text(), /view +4, primary Apple, not started yet/);
 });
 
-Deno.test("/status?pretty fits a screen of 24 lines, whatever is open and however long its texts are", async () => {
+Deno.test("/status?pretty fits a screen of 24 lines of 80 characters with its command, whatever is open and however long its texts are", async () => {
   const { app, node } = harness({ urls });
   const { replica, outboxes } = node.status();
   const slots = Array.from({ length: 512 }, (_, i) => ({ ...replica.slots[0]!, sequence: sequenceNumber(131 + i) }));
   const unreachable = { reason: "x".repeat(500), since: millis(0) };
-  node.overrides = { replica: { ...replica, slots }, outboxes: outboxes.map((outbox) => ({ ...outbox, unreachable })) };
+  const lastInputFault = { error: "x".repeat(500) };
+  const faults = { inputFaults: 1, lastInputFault } as unknown as ReturnType<typeof node.status>;
+  node.overrides = {
+    ...faults,
+    replica: { ...replica, slots },
+    outboxes: outboxes.map((outbox) => ({ ...outbox, unreachable })),
+  };
   const lines = (await (await app.request("/status?pretty")).text()).trimEnd().split("\n");
-  assert(lines.length <= 24, `${lines.length} lines`);
-  assert(lines.every((line) => line.length <= 100));
-  assertEquals(lines.at(-1), "(and 508 more)");
+  assert(lines.length <= 22, `${lines.length} lines`);
+  assert(lines.every((line) => line.length <= 80));
+  assertEquals(lines.at(-1), "(and 510 more)");
   assertEquals((await (await app.request("/status")).json()).slots.length, 512);
 });

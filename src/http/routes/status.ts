@@ -119,10 +119,12 @@ export function statusJson({ node, clocks, urls, now }: StatusOptions): StatusJs
   };
 }
 
-/** The most rows of a table in the text, so that it fits a screen of 24 lines with four replicas. */
-const MAX_ROWS = 4;
+/** The most open numbers in the text. With four replicas it then fits a screen of 24 lines, beside the command and the prompt. */
+const MAX_ROWS = 3;
 /** The most characters of a row. */
-const MAX_COLUMNS = 100;
+const MAX_COLUMNS = 80;
+/** The most of the row that says why the replica is not ready; it may take two lines. */
+const MAX_REASON = 160;
 
 /** The status as text that fits a screen: digests are shortened, and of many open numbers the first are shown. The JSON has everything. */
 export function statusText({ node, clocks, urls, now }: StatusOptions): string {
@@ -140,8 +142,12 @@ export function statusText({ node, clocks, urls, now }: StatusOptions): string {
     ["executed", `${replica.lastExecuted}, watermarks ${replica.lowWatermark} to ${replica.highWatermark}`],
     ["agreed time", replica.agreedTime === 0 ? "none yet" : new Date(replica.agreedTime).toISOString()],
     ["clock", clockText(clocks.ahead)],
-    ["next alarm", replica.alarmAt === null ? "none" : `in ${Math.max(0, replica.alarmAt - now)} ms`],
-    ["waiting", `${replica.pendingRequests} requests, ${inbox} frames`],
+    [
+      "waiting",
+      `${replica.pendingRequests} requests, ${inbox} frames; next alarm ${
+        replica.alarmAt === null ? "none" : `in ${Math.max(0, replica.alarmAt - now)} ms`
+      }`,
+    ],
     ["clients", `${replica.sessions} sessions, ${replica.names} names`],
     ["store", `${commits} commits, ${reloads} reloads`],
     ...(inputFaults === 0 ? [] : [
@@ -154,8 +160,11 @@ export function statusText({ node, clocks, urls, now }: StatusOptions): string {
       }`,
     ],
   ];
+  const rows = inputFaults === 0 ? MAX_ROWS : MAX_ROWS - 1;
   return [
-    ...facts.map(([label, value]) => shortened(`${label.padEnd(13)}${value}`, MAX_COLUMNS)),
+    ...facts.map(([label, value], row) =>
+      shortened(`${label.padEnd(13)}${value}`, row === 0 ? MAX_REASON : MAX_COLUMNS)
+    ),
     "",
     ...table(
       ["node", "url", "queued", "bytes", "dropped", "by", "unreachable"],
@@ -169,18 +178,18 @@ export function statusText({ node, clocks, urls, now }: StatusOptions): string {
     "",
     ...table(
       ["number", "stage", "prepares", "commits"],
-      replica.slots.slice(0, MAX_ROWS).map((slot) => {
+      replica.slots.slice(0, rows).map((slot) => {
         return [`${slot.sequence}`, slot.stage, `${slot.prepares}`, `${slot.commits}`];
       }),
     ),
-    ...openNumbersLines(replica.slots.length),
+    ...openNumbersLines(replica.slots.length, rows),
     "",
   ].join("\n");
 }
 
-function openNumbersLines(count: number): readonly string[] {
+function openNumbersLines(count: number, rows: number): readonly string[] {
   if (count === 0) return ["(no sequence number is open)"];
-  return count > MAX_ROWS ? [`(and ${count - MAX_ROWS} more)`] : [];
+  return count > rows ? [`(and ${count - rows} more)`] : [];
 }
 
 /** A text of at most `length` characters. */
