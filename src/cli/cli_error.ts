@@ -50,7 +50,10 @@ function readable(message: string): string {
   }).join("\n");
 }
 
-/** Runs a command and exits with its code. An error is printed to stderr, in one line with `isBrief`, as JSON if the arguments contain `--log json` or `--json`. */
+/**
+ * Runs a command and exits with its code. An error is printed to stderr, in one line with `isBrief`, as JSON if the
+ * arguments contain `--log json` or `--json`.
+ */
 export async function runCommand(
   command: () => Promise<number>,
   args: readonly string[] = process.argv.slice(2),
@@ -107,8 +110,8 @@ function asUsageError(error: unknown): unknown {
 }
 
 /**
- * Sends requests to replicas on this machine directly, also if the environment names a proxy. Call it before the first `fetch`, which reads
- * the environment. Child processes inherit it.
+ * Sends requests to replicas on this machine directly, also if the environment names a proxy. Call it before the first
+ * `fetch`, which reads the environment. Child processes inherit it.
  */
 function keepLoopbackDirect(): void {
   try {

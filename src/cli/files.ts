@@ -40,9 +40,9 @@ export function removeEmptyFolder(path: string): void {
 }
 
 /**
- * Replaces a file as a whole: whoever reads it finds the old text or the new one, also after a power failure. `textOf` is
- * called while nobody else replaces the file; `null` leaves it as it is. Returns false if another process is replacing
- * it just now.
+ * Replaces a file as a whole: whoever reads it finds the old text or the new one, also after a power failure. `textOf`
+ * is called while nobody else replaces the file; `null` leaves it as it is. Returns false if another process is
+ * replacing it just now.
  * @throws what the file system, or `textOf`, throws. Then the file is as it was.
  */
 export function replaceFile(path: string, textOf: () => string | null): boolean {

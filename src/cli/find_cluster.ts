@@ -43,7 +43,10 @@ export async function usualClusters(): Promise<readonly FoundCluster[]> {
   );
 }
 
-/** The cluster that was named, or the one that is here: of several the first that answers. @throws {CliError} if there is none. */
+/**
+ * The cluster that was named, or the one that is here: of several the first that answers.
+ * @throws {CliError} if there is none.
+ */
 export async function findCluster(source: string | undefined): Promise<FoundCluster> {
   if (source !== undefined && !isFolder(source)) return await readCluster(source);
   const candidates = source === undefined ? await usualClusters() : await clustersIn(source);
@@ -82,7 +85,10 @@ async function doesAnyAnswer({ urls }: ClusterFile): Promise<boolean> {
   return await Promise.any(answers).then(() => true, () => false);
 }
 
-/** Reads a cluster file: its JSON, a path, a folder that contains it, or a URL. @throws {CliError} naming the source. */
+/**
+ * Reads a cluster file: its JSON, a path, a folder that contains it, or a URL.
+ * @throws {CliError} naming the source.
+ */
 export async function readCluster(source: string): Promise<FoundCluster> {
   try {
     // The variable PBFT_CLUSTER holds the JSON itself where there are no files.

@@ -10,8 +10,8 @@ import { dispatch } from "./parser/dispatch.ts";
 import { VERBS } from "./verbs.ts";
 
 /**
- * Runs a verb; prints its result with `print`, and words for people to standard error. Returns the exit code: 0 done, 1 no, 2 wrong use, 3 too
- * few replicas in reach, 4 effect unknown, 5 not allowed.
+ * Runs a verb; prints its result with `print`, and words for people to standard error. Returns the exit code: 0 done, 1
+ * no, 2 wrong use, 3 too few replicas in reach, 4 effect unknown, 5 not allowed.
  * @throws {Error} for errors that the user can correct, with an `exitCode`.
  */
 export async function main(args: readonly string[], print: (line: string) => void = console.log): Promise<number> {

@@ -12,7 +12,10 @@ export const RUNTIME: "deno" | "node" | "bun" = "Deno" in globalThis ? "deno" : 
 /** The module that runs the command. Its ending is `.js` in the npm package. */
 const ENTRY = import.meta.url.replace(/runtime\.(\w+)$/, "mod.$1");
 
-/** The configuration of the checkout of this repository that the program runs from; `null` if it is an installed package. */
+/**
+ * The configuration of the checkout of this repository that the program runs from; `null` if it is an installed
+ * package.
+ */
 export const OWN_CONFIG: string | null = ownConfig();
 
 function ownConfig(): string | null {
@@ -36,8 +39,8 @@ export interface OwnPermissions {
 }
 
 /**
- * V8 lets the space for new objects grow to 16 MB, and it takes three times that. A replica under load needs 20 to 25 MB less with 4 MB. No
- * difference in its CPU time was seen (docs/performance.md, Memory).
+ * V8 lets the space for new objects grow to 16 MB, and it takes three times that. A replica under load needs 20 to 25
+ * MB less with 4 MB. No difference in its CPU time was seen (docs/performance.md, Memory).
  */
 export const V8_FLAGS = "--v8-flags=--max-semi-space-size=4";
 

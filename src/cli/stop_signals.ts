@@ -13,7 +13,10 @@ export interface StopSignals {
   readonly forced: AbortSignal;
 }
 
-/** One Ctrl-C may arrive several times within this time, ms: from the terminal, and from each program in between that passes it on. */
+/**
+ * One Ctrl-C may arrive several times within this time, ms: from the terminal, and from each program in between that
+ * passes it on.
+ */
 const ONE_CTRL_C_MS = 500;
 
 /** The exit code of a program that Ctrl-C has ended. */

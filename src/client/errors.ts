@@ -7,12 +7,15 @@ import type { SequenceNumber } from "../core/messages/ids.ts";
 import type { Receipt } from "./proofs/proven.ts";
 
 /**
- * Whether the operation may have changed the replicated state. `none`: it was not executed and never will be, so it may be
- * repeated. `unknown`: it may have been executed, or may still be.
+ * Whether the operation may have changed the replicated state. `none`: it was not executed and never will be, so it may
+ * be repeated. `unknown`: it may have been executed, or may still be.
  */
 export type Effect = "none" | "unknown";
 
-/** The base class of the errors that a client rejects with. Exceptions are the caller's own `signal.reason`, `TypeError` and `RangeError`. */
+/**
+ * The base class of the errors that a client rejects with. Exceptions are the caller's own `signal.reason`, `TypeError`
+ * and `RangeError`.
+ */
 export class ClientError extends Error {
   /** "ClientError". */
   override readonly name: string = "ClientError";

@@ -8,13 +8,19 @@ import type { Digest, ReplicaId, SequenceNumber } from "../core/messages/ids.ts"
 export interface ClientObserver {
   /** A call begins, in the caller's turn. The returned observer is told of its way. */
   onCall?(kind: "operation" | "query"): CallObserver | undefined;
-  /** A request is signed and goes out; calls that are made at the same time share one. The returned observer is told of its end. */
+  /**
+   * A request is signed and goes out; calls that are made at the same time share one. The returned observer is told of
+   * its end.
+   */
   onRequest?(request: SentRequest): RequestObserver | undefined;
 }
 
 /** Follows one call. */
 export interface CallObserver {
-  /** The call goes out in the request with this digest. It may be called again, if the call has to be sent in another request. */
+  /**
+   * The call goes out in the request with this digest. It may be called again, if the call has to be sent in another
+   * request.
+   */
   onSent?(request: Digest): void;
   /** The call has ended; `error`: why, if it failed. */
   onEnd?(error?: unknown): void;

@@ -17,18 +17,21 @@ export interface ClientOptions {
    * Several clients may use the same key pair at the same time: each has its own session.
    */
   readonly keyPair?: { readonly privateKey: string };
-  /** Links that the client has followed before, from epoch 0 on, as {@linkcode ClientOptions.onChain} gave them. Default: none. */
+  /**
+   * Links that the client has followed before, from epoch 0 on, as {@linkcode ClientOptions.onChain} gave them.
+   * Default: none.
+   */
   readonly chain?: readonly Uint8Array[];
   /**
-   * Called with all links from epoch 0 on when the client has learned that the members have changed. Keep them: a client
-   * that knows a later epoch cannot be deceived with keys of an earlier one.
+   * Called with all links from epoch 0 on when the client has learned that the members have changed. Keep them: a
+   * client that knows a later epoch cannot be deceived with keys of an earlier one.
    */
   readonly onChain?: (chain: readonly Uint8Array[]) => void;
   /** Follows the calls of the client, for traces and metrics: see `@pbft/edge/telemetry`. */
   readonly observer?: ClientObserver;
   /**
-   * Only one of the replicas that are asked sends a result of more than 1 KiB; the others prove that theirs is the same. If that fails, they
-   * send it, too. Receipts are the same. Default: false.
+   * Only one of the replicas that are asked sends a result of more than 1 KiB; the others prove that theirs is the
+   * same. If that fails, they send it, too. Receipts are the same. Default: false.
    */
   readonly digestReplies?: boolean;
   /** Replaces the global `fetch`. */
@@ -36,13 +39,19 @@ export interface ClientOptions {
   /** Replaces the host's clock. */
   readonly timer?: Timer;
   /**
-   * Replaces the host's random numbers, for tests and simulations: gives integers from 1 to 2^53 - 1. They spread the load and the retries, and
-   * number sessions and queries. No key is made of them.
+   * Replaces the host's random numbers, for tests and simulations: gives integers from 1 to 2^53 - 1. They spread the
+   * load and the retries, and number sessions and queries. No key is made of them.
    */
   readonly random?: () => number;
-  /** The timeout of an operation, ms. It includes the time in the queue. Default 30,000. A `signal` can end a call earlier. */
+  /**
+   * The timeout of an operation, ms. It includes the time in the queue. Default 30,000. A `signal` can end a call
+   * earlier.
+   */
   readonly timeoutMs?: number;
-  /** If there is no agreement after this time, the request is sent to all replicas, ms. It doubles with each retry. Default 500. */
+  /**
+   * If there is no agreement after this time, the request is sent to all replicas, ms. It doubles with each retry.
+   * Default 500.
+   */
   readonly retryMs?: number;
   /** The longest time between retries, ms. Default 8,000. */
   readonly maxRetryMs?: number;
@@ -50,9 +59,15 @@ export interface ClientOptions {
   readonly postMs?: number;
   /** The most signed requests in flight. Operations that are submitted meanwhile share the next request. Default 2. */
   readonly maxInFlight?: number;
-  /** The most signed queries in flight. Each goes to a quorum, and to all if that is not enough. Queries that are made meanwhile share the next. Default 4. */
+  /**
+   * The most signed queries in flight. Each goes to a quorum, and to all if that is not enough. Queries that are made
+   * meanwhile share the next. Default 4.
+   */
   readonly maxQueriesInFlight?: number;
-  /** The most operations that wait to be sent, and the most queries. More are refused with a `QueueFullError`. Default 65,536. */
+  /**
+   * The most operations that wait to be sent, and the most queries. More are refused with a `QueueFullError`. Default
+   * 65,536.
+   */
   readonly maxWaitingOperations?: number;
   /** The most bytes of them. Default 32 MiB. */
   readonly maxWaitingBytes?: number;

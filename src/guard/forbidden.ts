@@ -1,6 +1,6 @@
 /**
- * What a state machine must not use: clocks, chance, I/O, the locale and the time zone. While one is being called, using these is an error
- * that says what to use instead.
+ * What a state machine must not use: clocks, chance, I/O, the locale and the time zone. While one is being called,
+ * using these is an error that says what to use instead.
  * @module
  */
 import type { FrozenChanges, StateMachine } from "../core/state_machine.ts";
@@ -25,7 +25,10 @@ export class NotDeterministicError extends Error {
   }
 }
 
-/** What happens at such a use: it is noted and then an error; or it gives values that are drawn, in each call from new chance. */
+/**
+ * What happens at such a use: it is noted and then an error; or it gives values that are drawn, in each call from new
+ * chance.
+ */
 export type UseAnswer = { readonly onUse?: (use: Use) => void } | { readonly chance: () => Chance };
 
 /** Makes state machines that are called with these globals replaced. */
@@ -56,7 +59,10 @@ function guardFrozen(frozen: FrozenChanges, guard: <T>(call: () => T) => T): Fro
   });
 }
 
-/** Calls a function with the globals replaced; with `isMaking` only clocks and chance, as its surroundings are not looked at. */
+/**
+ * Calls a function with the globals replaced; with `isMaking` only clocks and chance, as its surroundings are not
+ * looked at.
+ */
 export function withoutGlobals<T>(answer: UseAnswer, call: () => T, isMaking = false): T {
   const use = (what: string, instead: string): never => {
     if ("onUse" in answer) answer.onUse?.({ what, instead });

@@ -1,6 +1,6 @@
 /**
- * The globals by which a state machine could differ between replicas, replaced by ones that ask before they answer. Outside of a watched
- * call they do what they always do.
+ * The globals by which a state machine could differ between replicas, replaced by ones that ask before they answer.
+ * Outside of a watched call they do what they always do.
  * @module
  */
 import { CHANCE, LOCALE, TIME, ZONE } from "./advice.ts";
@@ -57,7 +57,10 @@ export function watchCall<T>(watching: Watched, call: () => T): T {
   }
 }
 
-/** Waits while something is loaded whose clocks and chance are those of `random`. Nothing else of this thread may go on meanwhile. */
+/**
+ * Waits while something is loaded whose clocks and chance are those of `random`. Nothing else of this thread may go on
+ * meanwhile.
+ */
 export async function watchLoading<T>(random: Chance, load: () => Promise<T>): Promise<T> {
   const release = holdGlobals();
   const before = watched;

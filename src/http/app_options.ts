@@ -41,8 +41,9 @@ export interface AppOptions {
   /** Events buffered for one slow subscriber; more are dropped: 256. */
   readonly maxQueuedEvents?: number;
   /**
-   * Whether `/events?messages` shows what clients ask: operations, cut to 80 characters, and the names of unsigned clients. Who may read it
-   * at all is up to {@linkcode readers}. No: it shows kinds, numbers, views, digests and sizes, and public keys.
+   * Whether `/events?messages` shows what clients ask: operations, cut to 80 characters, and the names of unsigned
+   * clients. Who may read it at all is up to {@linkcode readers}. No: it shows kinds, numbers, views, digests and
+   * sizes, and public keys.
    */
   readonly hasEventPayloads?: boolean;
   /** The files of a live page, which is then served at `/page/`; what `createPage` makes. None. */

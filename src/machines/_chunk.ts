@@ -1,6 +1,6 @@
 /**
- * The bytes of a leaf of the key-value machine: a JSON array of its depth, then its keys and values in turn, by ascending key. Equal leaves
- * have equal bytes.
+ * The bytes of a leaf of the key-value machine: a JSON array of its depth, then its keys and values in turn, by
+ * ascending key. Equal leaves have equal bytes.
  * @module
  */
 import type { Entries, LeafContent } from "../core/tree/leaf.ts";

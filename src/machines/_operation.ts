@@ -14,7 +14,9 @@ export const MAX_KEYS = 1000;
 /** The most bytes that the keys in the result of one `keys` take together, as JSON text in UTF-8. */
 export const MAX_KEYS_BYTES = 60 * 1024;
 
-/** An operation. Texts are well-formed Unicode. `by` and the number that it is added to are integers within ±(2^53 - 1). */
+/**
+ * An operation. Texts are well-formed Unicode. `by` and the number that it is added to are integers within ±(2^53 - 1).
+ */
 export type KeyValueOperation =
   | { readonly op: "set"; readonly key: string; readonly value: string }
   | { readonly op: "get"; readonly key: string }

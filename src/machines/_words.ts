@@ -46,7 +46,10 @@ export class Words {
     return { text: quoted ? unquoted(text) : this.#own(text), quoted };
   }
 
-  /** The rest of the command as one word; if it starts with a quote, only the quoted word. @throws {OperationError} if nothing is left. */
+  /**
+   * The rest of the command as one word; if it starts with a quote, only the quoted word.
+   * @throws {OperationError} if nothing is left.
+   */
   rest(what: string): Word {
     if (!this.more || this.#command.charCodeAt(this.#at) === QUOTE) return this.next(what);
     const text = this.#command.slice(this.#at, this.#end);
@@ -61,7 +64,10 @@ export class Words {
     }
   }
 
-  /** Copies a text that is a small part of a large command. Otherwise the machine would keep the whole command in memory with it. */
+  /**
+   * Copies a text that is a small part of a large command. Otherwise the machine would keep the whole command in memory
+   * with it.
+   */
   #own(text: string): string {
     return this.#command.length > 2 * text.length + 1024 ? JSON.parse(JSON.stringify(text)) : text;
   }

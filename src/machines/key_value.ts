@@ -21,8 +21,9 @@ import type { KeyValueOperation, KeyValueResults } from "./key_value_operation.t
 /** How a {@linkcode KeyValue} keeps its state. */
 export interface KeyValueOptions {
   /**
-   * The maximum size of a chunk: UTF-16 code units of its keys and values together. A chunk is read and written as a whole. A key with a larger
-   * value has a chunk of its own. All replicas must use the same size: it is part of the machine's version. Default 8 KiB.
+   * The maximum size of a chunk: UTF-16 code units of its keys and values together. A chunk is read and written as a
+   * whole. A key with a larger value has a chunk of its own. All replicas must use the same size: it is part of the
+   * machine's version. Default 8 KiB.
    */
   readonly chunkSize?: number;
 }
@@ -34,10 +35,11 @@ const CHUNKS_PER_LISTING = 8;
 type Of<O extends KeyValueOperation["op"]> = Extract<KeyValueOperation, { op: O }>;
 
 /**
- * Maps text keys to text values, with SET, GET, DEL, CAS, INCR and KEYS. Operations and results are JSON; operations may also be
- * text commands. {@linkcode KeyValueOperation} and `key_value_operation.ts` describe the forms and the limits.
- * The cost of a checkpoint is proportional to the changes since the last one, not to the whole state. The same holds for an operation on a
- * replica that has just started: keys lie in chunks in their order, and a chunk is loaded when an operation needs one of its keys.
+ * Maps text keys to text values, with SET, GET, DEL, CAS, INCR and KEYS. Operations and results are JSON; operations
+ * may also be text commands. {@linkcode KeyValueOperation} and `key_value_operation.ts` describe the forms and the
+ * limits. The cost of a checkpoint is proportional to the changes since the last one, not to the whole state. The same
+ * holds for an operation on a replica that has just started: keys lie in chunks in their order, and a chunk is loaded
+ * when an operation needs one of its keys.
  *
  * @example
  * ```ts
@@ -93,7 +95,10 @@ export class KeyValue implements StateMachine {
     return this.#map.size;
   }
 
-  /** Executes an operation. @throws {OperationError} with the expected value and the value that came; the state has not changed then. */
+  /**
+   * Executes an operation.
+   * @throws {OperationError} with the expected value and the value that came; the state has not changed then.
+   */
   execute(operation: Uint8Array): Uint8Array {
     return this.#run(this.#decoded.get(operation) ?? decodeOperation(operation));
   }

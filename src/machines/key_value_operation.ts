@@ -12,13 +12,14 @@
  * | `INCR key [by]` | `{"op":"incr","key":"k","by":1}` | the new value, a number; a missing key counts as 0 |
  * | `KEYS [prefix [after]]` | `{"op":"keys","prefix":"p","after":"k"}` | `{"keys":["p1","p2"],"truncated":false}`, by ascending code units |
  *
- * In CAS, `expected: null` means that the key must be missing, and `value: null` removes the key. KEYS returns at most {@linkcode MAX_KEYS}
- * keys and at most {@linkcode MAX_KEYS_BYTES} bytes of them. If there are more, `truncated` is true; the next call continues with `after` set to the last key.
+ * In CAS, `expected: null` means that the key must be missing, and `value: null` removes the key. KEYS returns at most
+ * {@linkcode MAX_KEYS} keys and at most {@linkcode MAX_KEYS_BYTES} bytes of them. If there are more, `truncated` is
+ * true; the next call continues with `after` set to the last key.
  *
- * **Commands.** White space (space, tab, CR, LF) around a command is dropped, and separates words. The verb may be in upper or lower case.
- * A word that begins with `"` is a JSON string; any other word ends at the next white space. The last argument of
- * SET and CAS may contain white space: unless it begins with `"`, it is the whole rest of the command. In CAS a bare `null` is the JSON
- * `null`; `"null"` in quotes is the text.
+ * **Commands.** White space (space, tab, CR, LF) around a command is dropped, and separates words. The verb may be in
+ * upper or lower case. A word that begins with `"` is a JSON string; any other word ends at the next white space. The
+ * last argument of SET and CAS may contain white space: unless it begins with `"`, it is the whole rest of the command.
+ * In CAS a bare `null` is the JSON `null`; `"null"` in quotes is the text.
  *
  * ```text
  * SET name Ada Lovelace

@@ -1,5 +1,6 @@
 /**
- * The shortest way to write a state machine: return the whole state as bytes; {@linkcode snapshotMachine} cuts it into chunks.
+ * The shortest way to write a state machine: return the whole state as bytes; {@linkcode snapshotMachine} cuts it into
+ * chunks.
  * @module
  */
 import { type OperationContext, OperationError, type StateMachine } from "../core/state_machine.ts";
@@ -15,14 +16,15 @@ export interface SnapshotMachine {
    */
   execute(operation: Uint8Array, context: OperationContext): Uint8Array;
   /**
-   * Answers a read-only operation. Without this method all queries are rejected. A client has a read ordered if no quorum of replicas gives equal
-   * answers: then `execute` gets it, and must answer it without a change.
+   * Answers a read-only operation. Without this method all queries are rejected. A client has a read ordered if no
+   * quorum of replicas gives equal answers: then `execute` gets it, and must answer it without a change.
    * @throws {OperationError} to reject the operation, or because it is not a read.
    */
   query?(operation: Uint8Array): Uint8Array;
   /**
-   * The whole state as bytes; may be empty. Equal states must give equal bytes: sort everything that has no order, such as the keys of a
-   * map. If this throws, or returns something other than a `Uint8Array`, operations are rejected from then on.
+   * The whole state as bytes; may be empty. Equal states must give equal bytes: sort everything that has no order, such
+   * as the keys of a map. If this throws, or returns something other than a `Uint8Array`, operations are rejected from
+   * then on.
    */
   snapshot(): Uint8Array;
   /** Replaces the state by one that {@linkcode SnapshotMachine.snapshot} returned on some replica. */
@@ -36,10 +38,10 @@ export interface SnapshotOptions {
 }
 
 /**
- * Makes a {@linkcode StateMachine} from a machine with a `snapshot()`. It cuts the snapshot into chunks of one size and reports those
- * that changed since the last time, so that a replica that lags fetches only these. At every checkpoint it takes a snapshot, whose cost in
- * time and memory is proportional to the whole state: use it for states of a few megabytes. It copies the bytes
- * that `snapshot()` returns, so they may change afterwards.
+ * Makes a {@linkcode StateMachine} from a machine with a `snapshot()`. It cuts the snapshot into chunks of one size and
+ * reports those that changed since the last time, so that a replica that lags fetches only these. At every checkpoint
+ * it takes a snapshot, whose cost in time and memory is proportional to the whole state: use it for states of a few
+ * megabytes. It copies the bytes that `snapshot()` returns, so they may change afterwards.
  *
  * @throws {RangeError} if `chunkBytes` is not a positive integer.
  *
@@ -71,7 +73,9 @@ export function snapshotMachine(machine: SnapshotMachine, options: SnapshotOptio
   return new ChunkedSnapshots(machine, chunkBytes);
 }
 
-/** The chunk with index i, counted from 0, has the id `String(i)`. All chunks but the last are full, and none is empty. */
+/**
+ * The chunk with index i, counted from 0, has the id `String(i)`. All chunks but the last are full, and none is empty.
+ */
 class ChunkedSnapshots implements StateMachine {
   readonly version: string;
   readonly #machine: SnapshotMachine;

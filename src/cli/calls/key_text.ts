@@ -5,8 +5,8 @@
 import { decodeKey, encodeKey, type Key } from "../../machines/typed/state/key.ts";
 
 /**
- * A key that a watch names: of the key-value machine as it is, of a typed machine the collection and the key, as `accounts["ada"]`. `null`: it
- * is a typed machine's own, such as the order in which values expire.
+ * A key that a watch names: of the key-value machine as it is, of a typed machine the collection and the key, as
+ * `accounts["ada"]`. `null`: it is a typed machine's own, such as the order in which values expire.
  */
 export function keyText(key: string, machine: string): string | null {
   if (machine.startsWith("key-value/")) return key;
@@ -28,8 +28,8 @@ export interface WatchedText {
 }
 
 /**
- * The inverse of {@linkcode keyText}. The name of a collection stands for all its keys. Machines written by hand may have keys that look alike, so
- * a key that is exactly what was typed is shown, too.
+ * The inverse of {@linkcode keyText}. The name of a collection stands for all its keys. Machines written by hand may
+ * have keys that look alike, so a key that is exactly what was typed is shown, too.
  */
 export function watchedKey(text: string, machine: string): WatchedText {
   if (machine.startsWith("key-value/")) return { watched: { key: text } };

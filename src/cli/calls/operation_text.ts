@@ -5,8 +5,9 @@
 import { CliError, EXIT } from "../cli_error.ts";
 
 /**
- * The operation of `call OP [JSON]` for a machine, by its version. A text with spaces or `{` is sent as it is. A name and an input are sent as
- * typed machines take them, `{"op":OP,"input":JSON}`, and to the key-value machine as `{"op":OP,…fields of JSON}`.
+ * The operation of `call OP [JSON]` for a machine, by its version. A text with spaces or `{` is sent as it is. A name
+ * and an input are sent as typed machines take them, `{"op":OP,"input":JSON}`, and to the key-value machine as
+ * `{"op":OP,…fields of JSON}`.
  * @throws {CliError} if the input is not JSON.
  */
 export function operationOf(name: string, input: string | undefined, machine: string): string | object {

@@ -32,7 +32,10 @@ const TIMEOUT_MS = 5_000;
 /** A longer answer with evidence is not read, bytes: a member gives up to 9 MiB of messages, in base64. */
 const MAX_EVIDENCE_BYTES = 16 * 1024 * 1024;
 
-/** Asks a member of the present epoch. `token`: the token that members require before they show their status. Never rejects. */
+/**
+ * Asks a member of the present epoch. `token`: the token that members require before they show their status. Never
+ * rejects.
+ */
 export async function askMember(
   known: Pick<Followed, "epochs" | "present">,
   { name, publicKey }: Member,

@@ -20,8 +20,8 @@ export interface ProofOptions {
 }
 
 /**
- * The result: it holds the key (`held`); it does not (`not-held`); it serves only some clients, and not this one (`refused`); it gave no
- * answer, as during a view change (`none`).
+ * The result: it holds the key (`held`); it does not (`not-held`); it serves only some clients, and not this one
+ * (`refused`); it gave no answer, as during a view change (`none`).
  */
 export type KeyProof = "held" | "not-held" | "refused" | "none";
 

@@ -1,13 +1,17 @@
 /**
- * Judges a cluster by its members' answers. Up to f members may lie, so a statement about the cluster counts only if f + 1 members make it: one of
- * them is correct (PBFT §2). By statements about itself a member can make only itself look bad, not the others.
+ * Judges a cluster by its members' answers. Up to f members may lie, so a statement about the cluster counts only if
+ * f + 1 members make it: one of them is correct (PBFT §2). By statements about itself a member can make only itself
+ * look bad, not the others.
  * @module
  */
 import { maxFaulty, quorum } from "../../core/messages/quorum.ts";
 import type { Epoch } from "../../wire/epochs/mod.ts";
 import type { MemberReport } from "./member.ts";
 
-/** The state of the cluster. `healthy`: no faults. `degraded`: it is available, but something is wrong. `unavailable`: fewer than a quorum vote. */
+/**
+ * The state of the cluster. `healthy`: no faults. `degraded`: it is available, but something is wrong. `unavailable`:
+ * fewer than a quorum vote.
+ */
 export type Verdict = "healthy" | "degraded" | "unavailable";
 
 /** A fault of a member. */
@@ -48,8 +52,9 @@ export interface Judgement {
 const TOLERATED_LAG = 8;
 
 /**
- * Judges the answers of the members of an epoch, by its n, f and keys. `earlier`: their answers a moment before. With them, in a busy cluster, a member that was asked early does not look
- * behind, and one that was asked late does not look as if it claimed too much.
+ * Judges the answers of the members of an epoch, by its n, f and keys. `earlier`: their answers a moment before. With
+ * them, in a busy cluster, a member that was asked early does not look behind, and one that was asked late does not
+ * look as if it claimed too much.
  */
 export function judge(
   epoch: Epoch,
@@ -61,7 +66,8 @@ export function judge(
   const now = commonGround(epoch, reports);
   const before = commonGround(epoch, earlier);
   const skews = reports.filter(isCredible(epoch)).flatMap((report) => report.skewMs ?? []);
-  // The median of 2 f + 1 values lies between the values of two correct members. A single value may be that member's own fault.
+  // The median of 2 f + 1 values lies between the values of two correct members. A single value may be that member's
+  // own fault.
   const skewMs = skews.length >= Math.max(2, 2 * maxFaulty(n) + 1) ? median(skews) : null;
   const isOwnClockWrong = skewMs !== null && Math.abs(skewMs) > genesis.limits.maxClockSkewMs / 2;
   const proven = new Map(
@@ -99,7 +105,10 @@ export function judge(
   };
 }
 
-/** The faults of a member that shows no status. It counts as voting if it says that it is ready and proves its key; nothing else is known. */
+/**
+ * The faults of a member that shows no status. It counts as voting if it says that it is ready and proves its key;
+ * nothing else is known.
+ */
 function silentFaults({ name, failure, readiness, key }: MemberReport): Fault[] {
   if (!readiness) return [fault("no-status", failure ?? "unreachable")];
   if (key === "not-held") return [fault("wrong-key", `the server at this URL does not hold ${name}'s key`)];
@@ -135,8 +144,8 @@ function commonGround(epoch: Epoch, reports: readonly MemberReport[]): CommonGro
 }
 
 /**
- * Whether the answers of this member count: it is in this epoch of this cluster and holds the member's key. A member that says it is not ready
- * answers no query, so its key cannot be checked.
+ * Whether the answers of this member count: it is in this epoch of this cluster and holds the member's key. A member
+ * that says it is not ready answers no query, so its key cannot be checked.
  */
 function isCredible({ cluster, number }: Epoch): (report: MemberReport) => boolean {
   return ({ name, status, key }) => {

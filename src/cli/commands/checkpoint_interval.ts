@@ -1,6 +1,6 @@
 /**
- * Chooses the checkpoint interval of a new cluster. The largest new-view grows with the number of members and must fit in one body
- * (PBFT §4.4), so large clusters have a smaller log window.
+ * Chooses the checkpoint interval of a new cluster. The largest new-view grows with the number of members and must fit
+ * in one body (PBFT §4.4), so large clusters have a smaller log window.
  * @module
  */
 import { largestNewViewBytes, MAX_BODY_BYTES } from "../../wire/mod.ts";
@@ -15,7 +15,10 @@ export function fits(n: number, interval: number): boolean {
   return largestNewViewBytes(n, WINDOW_INTERVALS * interval) <= MAX_BODY_BYTES;
 }
 
-/** The largest K that fits `n` members: `wanted`, or `wanted` halved as often as needed; `null` if there are too many members. */
+/**
+ * The largest K that fits `n` members: `wanted`, or `wanted` halved as often as needed; `null` if there are too many
+ * members.
+ */
 export function checkpointInterval(n: number, wanted: number): number | null {
   let interval = wanted;
   while (!fits(n, interval)) {

@@ -222,7 +222,8 @@ async function serveMember(name: string, cluster: ClusterFile, options: MemberOp
         `--host: expected an address of this machine, got ${JSON.stringify(options.hostname)}: ${reasonOf(error)}`,
       );
     }
-    // What an option, a key or the cluster file says is wrong, and stays wrong: a supervisor that restarts replicas gives up at this code.
+    // What an option, a key or the cluster file says is wrong, and stays wrong: a supervisor that restarts replicas
+    // gives up at this code.
     const isWrong = error instanceof TypeError && error.cause === undefined; // with a cause: there is no connection
     throw new CliError(`${name}: ${reasonOf(error)}`, isWrong ? EXIT.usage : EXIT.no);
   }
@@ -259,8 +260,8 @@ async function pageOfReplica(): Promise<Page> {
 }
 
 /**
- * Aborts when standard input ends: then the process that started this one is gone, and this one must stop too. Until then `told` gets the lines that are
- * written there, a line at a time.
+ * Aborts when standard input ends: then the process that started this one is gone, and this one must stop too. Until
+ * then `told` gets the lines that are written there, a line at a time.
  */
 function endOfInput(told?: CutOff): AbortSignal {
   const controller = new AbortController();

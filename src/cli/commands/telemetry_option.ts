@@ -25,7 +25,10 @@ export function telemetryShare(text: string): number {
   );
 }
 
-/** The observer of a replica. OpenTelemetry is loaded here, and only if it is wanted. @throws {CliError} if it is not installed. */
+/**
+ * The observer of a replica. OpenTelemetry is loaded here, and only if it is wanted.
+ * @throws {CliError} if it is not installed.
+ */
 export async function createTelemetry(name: string, sampleRatio: number): Promise<ReplicaTelemetry> {
   try {
     const { ReplicaTelemetry } = await import("../../telemetry/mod.ts");

@@ -14,7 +14,10 @@ export interface Recorded {
 /** A stream that has ended is opened again after this time, ms. */
 const AGAIN_MS = 500;
 
-/** Appends to a file until `signal` aborts: one line per event, `{"replica":"Apple","event":"sent",…}`. @throws {CliError} if it cannot be written. */
+/**
+ * Appends to a file until `signal` aborts: one line per event, `{"replica":"Apple","event":"sent",…}`.
+ * @throws {CliError} if it cannot be written.
+ */
 export async function record(path: string, replicas: readonly Recorded[], signal: AbortSignal): Promise<void> {
   const file = createWriteStream(path, { flags: "a" });
   await new Promise<void>((resolve, reject) => {

@@ -1,5 +1,6 @@
 /**
- * What `dev` does when the file of the machine has changed: type check, a short simulation, and then all replicas restart.
+ * What `dev` does when the file of the machine has changed: type check, a short simulation, and then all replicas
+ * restart.
  * @module
  */
 import { CliError } from "../cli_error.ts";
@@ -87,7 +88,8 @@ async function restartAll({ running, memory }: ReloadOptions): Promise<boolean> 
   const names = [...supervisor.failed, ...supervisor.alive];
   if (memory) return await renew(() => supervisor.restart(names, READY_MS));
   let areReady = true;
-  // One after another, so that a quorum is there all the time; and no further if one ends, for instance because the file is gone meanwhile.
+  // One after another, so that a quorum is there all the time; and no further if one ends, for instance because the
+  // file is gone meanwhile.
   for (const name of names) {
     areReady = await supervisor.restart([name], READY_MS) && areReady;
     if (supervisor.failed.includes(name)) return false;

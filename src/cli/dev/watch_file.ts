@@ -11,7 +11,10 @@ const SOURCE = /\.(?:[cm]?[jt]s|json)$/;
 /** What package managers write beside the sources. What they install shows in package.json. */
 const NO_SOURCE = new Set(["package-lock.json", "npm-shrinkwrap.json"]);
 
-/** Calls `onChange` with the name of a source file in the folder of `path` whose content has changed. Stops when `signal` aborts. */
+/**
+ * Calls `onChange` with the name of a source file in the folder of `path` whose content has changed. Stops when
+ * `signal` aborts.
+ */
 export function watchSources(path: string, signal: AbortSignal, onChange: (name: string) => void): void {
   const folder = dirname(resolve(path));
   const contents = new Map(

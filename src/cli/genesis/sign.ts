@@ -28,7 +28,10 @@ async function addTo(path: string, { genesis }: ClusterFile, privateKey: string)
   }
 }
 
-/** Signs the cluster file at `path`, or the usual one. Returns the exit code. @throws {CliError} that names the file. */
+/**
+ * Signs the cluster file at `path`, or the usual one. Returns the exit code.
+ * @throws {CliError} that names the file.
+ */
 export async function signGenesis(path: string | undefined, keyPath: string, terminal: Terminal): Promise<number> {
   const { source, cluster } = await findCluster(path);
   if (source === "PBFT_CLUSTER" || /^https?:/.test(source)) {

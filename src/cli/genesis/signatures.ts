@@ -1,6 +1,7 @@
 /**
  * Signatures of members under the genesis: each says that this is the cluster that its owner means. They are made for
- * the cluster id, which is the hash of the genesis, so a changed genesis loses them. URLs are not covered: they may change.
+ * the cluster id, which is the hash of the genesis, so a changed genesis loses them. URLs are not covered: they may
+ * change.
  * @module
  */
 import { clusterId, createSigner, createVerifier } from "../../crypto/mod.ts";

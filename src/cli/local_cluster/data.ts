@@ -136,7 +136,10 @@ export function deleteCluster(folder: string): void {
   }
 }
 
-/** Whether something was committed to a state file. It may be empty, if a crash followed its creation. A file that cannot be read counts as used: the replica reports the error. */
+/**
+ * Whether something was committed to a state file. It may be empty, if a crash followed its creation. A file that
+ * cannot be read counts as used: the replica reports the error.
+ */
 function isUsedState(path: string): boolean {
   try {
     if (statSync(path).size === 0) return false;

@@ -1,6 +1,6 @@
 /**
- * Detects that the program that started this one has ended. `npx` does not pass SIGTERM on: it ends, and the programs that it started would
- * run forever. So the processes between it and this one are watched.
+ * Detects that the program that started this one has ended. `npx` does not pass SIGTERM on: it ends, and the programs
+ * that it started would run forever. So the processes between it and this one are watched.
  * @module
  */
 import { execFileSync } from "node:child_process";
@@ -31,8 +31,9 @@ const MAX_CHAIN = 8;
 const RUNNERS: ReadonlySet<string> = new Set(["npm", "npx", "pnpm", "pnpx", "yarn", "bun", "bunx"]);
 
 /**
- * The process ids from this process up to the program that started it: `deno task`, and an `npx` above it. If it was started in another way,
- * only this process: a shell may end, while a program that it started in the background continues.
+ * The process ids from this process up to the program that started it: `deno task`, and an `npx` above it. If it was
+ * started in another way, only this process: a shell may end, while a program that it started in the background
+ * continues.
  */
 export function launcherChain(table: ProcessTable): readonly number[] {
   const chain = [table.pid];
@@ -52,7 +53,10 @@ export function launcherChain(table: ProcessTable): readonly number[] {
     : [table.pid];
 }
 
-/** Whether each process of the chain still has the next one as its parent. A process whose parent ended gets another parent. */
+/**
+ * Whether each process of the chain still has the next one as its parent. A process whose parent ended gets another
+ * parent.
+ */
 export function isChainWhole(chain: readonly number[], table: ProcessTable): boolean {
   return chain.slice(1).every((parent, i) => table.entry(chain[i]!)?.parent === parent);
 }
@@ -71,7 +75,10 @@ export function launcherGone(table: ProcessTable = systemTable): AbortSignal {
   return controller.signal;
 }
 
-/** `npm exec`, `node …/npx-cli.js`, `pnpm dlx`. The process of npm has the name `npm exec deno@2.9.6 task cluster` in one argument. */
+/**
+ * `npm exec`, `node …/npx-cli.js`, `pnpm dlx`. The process of npm has the name `npm exec deno@2.9.6 task cluster` in
+ * one argument.
+ */
 function isRunner(args: readonly string[]): boolean {
   return args.slice(0, 2).some((arg) => RUNNERS.has(basename(arg.split(" ", 1)[0]!).replace(/(-cli)?\.[cm]?js$/, "")));
 }
@@ -80,7 +87,9 @@ function isDenoTask([program = "", command]: readonly string[]): boolean {
   return basename(program).startsWith("deno") && command === "task";
 }
 
-/** A process that a runner starts between itself and `deno task`: a shell for one command, or the script of the package. */
+/**
+ * A process that a runner starts between itself and `deno task`: a shell for one command, or the script of the package.
+ */
 function isBetween(args: readonly string[]): boolean {
   const [program = "", flag, ...rest] = args;
   const isShell = /^(ba|da|z)?sh$/.test(basename(program)) && flag === "-c";

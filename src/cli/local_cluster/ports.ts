@@ -16,7 +16,10 @@ export const BAD_PORTS: ReadonlySet<number> = new Set(
 const WAIT_MS = 1_500;
 const RETRY_MS = 50;
 
-/** The range of chosen ports. It is below the ports that systems use for outgoing connections, so that none is taken before its use. */
+/**
+ * The range of chosen ports. It is below the ports that systems use for outgoing connections, so that none is taken
+ * before its use.
+ */
 const CHOICE = { from: 10_240, to: 32_767 };
 const MAX_TRIES = 10_000;
 

@@ -11,7 +11,9 @@ import { Supervisor } from "./supervisor.ts";
 /** A cluster whose processes were started. */
 export interface Running {
   readonly supervisor: Supervisor;
-  /** Runs `restart`, which stops all replicas and starts them again, for a cluster in memory: they begin anew together. */
+  /**
+   * Runs `restart`, which stops all replicas and starts them again, for a cluster in memory: they begin anew together.
+   */
   renew<T>(restart: () => Promise<T>): Promise<T>;
 }
 

@@ -1,5 +1,6 @@
 /**
- * Supervises the processes of the replicas: reports a process that died, restarts it if configured, and stops them together.
+ * Supervises the processes of the replicas: reports a process that died, restarts it if configured, and stops them
+ * together.
  * @module
  */
 import { quorum } from "../../core/messages/quorum.ts";
@@ -67,9 +68,9 @@ export class Supervisor implements Operator {
   }
 
   /**
-   * Waits until the cluster is available: all replicas are ready, or a quorum is and the others had some time. A replica that was
-   * stopped after it had moved to a view alone becomes ready when the others follow. Returns `false` if the cluster is stopped before, or
-   * if a replica could not start.
+   * Waits until the cluster is available: all replicas are ready, or a quorum is and the others had some time. A
+   * replica that was stopped after it had moved to a view alone becomes ready when the others follow. Returns `false`
+   * if the cluster is stopped before, or if a replica could not start.
    */
   async waitUntilReady(): Promise<boolean> {
     const enough = quorum(this.#options.names.length);
@@ -87,7 +88,10 @@ export class Supervisor implements Operator {
     return this.#isReady;
   }
 
-  /** Stops these replicas and starts them again. Resolves when they are ready, or after `timeoutMs`; returns whether they are. */
+  /**
+   * Stops these replicas and starts them again. Resolves when they are ready, or after `timeoutMs`; returns whether
+   * they are.
+   */
   async restart(names: readonly string[], timeoutMs: number): Promise<boolean> {
     const old = names.flatMap((name) => this.#children.get(name) ?? []).filter(({ isAlive }) => isAlive);
     for (const child of old) this.#replaced.add(child);

@@ -1,6 +1,6 @@
 /**
- * Looks at a machine in a process of its own: what it imports and what it does when it is loaded stays there, and the next look sees the file
- * as it is then.
+ * Looks at a machine in a process of its own: what it imports and what it does when it is loaded stays there, and the
+ * next look sees the file as it is then.
  * @module
  */
 import { spawn } from "node:child_process";

@@ -29,9 +29,9 @@ export interface LoadedMachine {
 const METHODS = ["execute", "query", "takeChanges", "restore"] as const;
 
 /**
- * Imports the module and makes the machine once, to see what it is. A module gives it by its default export, or by its only export that is
- * one: a function without arguments that makes it, its class, or an object with its versions, of which the last one is meant.
- * `copy`: each number is a module of its own, with its own variables.
+ * Imports the module and makes the machine once, to see what it is. A module gives it by its default export, or by its
+ * only export that is one: a function without arguments that makes it, its class, or an object with its versions, of
+ * which the last one is meant. `copy`: each number is a module of its own, with its own variables.
  * @throws {CliError} if there is no such file, if it does not compile or throws, or has no machine or several.
  */
 export async function loadMachine(path: string, name?: string, copy: number = 0): Promise<LoadedMachine> {

@@ -1,5 +1,6 @@
 /**
- * TypeScript under a Node that cannot import it by itself (before 22.18): the `tsx` of the machine's project does it, if it is installed.
+ * TypeScript under a Node that cannot import it by itself (before 22.18): the `tsx` of the machine's project does it,
+ * if it is installed.
  * @module
  */
 import { readFileSync } from "node:fs";
@@ -17,7 +18,10 @@ const LOADERS = /--(import|loader|experimental-loader|experimental-strip-types|e
 /** Whether this thread can. */
 let isPrepared = false;
 
-/** Sees to it that the module can be imported in this process. @throws {CliError} if it is TypeScript, and nothing here can import that. */
+/**
+ * Sees to it that the module can be imported in this process.
+ * @throws {CliError} if it is TypeScript, and nothing here can import that.
+ */
 export async function prepareTypescript(path: string): Promise<void> {
   if (!SOURCE.test(path) || isPrepared || canImportTypescript()) return;
   const { register } = await import(apiOfTsx(path));
@@ -31,7 +35,10 @@ function canImportTypescript(): boolean {
   return LOADERS.test([...process.execArgv, process.env.NODE_OPTIONS ?? ""].join(" "));
 }
 
-/** The URL of what `import "tsx/esm/api"` means in the project of that file; it works in each thread, which `--import tsx` does not. */
+/**
+ * The URL of what `import "tsx/esm/api"` means in the project of that file; it works in each thread, which
+ * `--import tsx` does not.
+ */
 function apiOfTsx(path: string): string {
   let manifest: string;
   try {

@@ -1,5 +1,6 @@
 /**
- * The chain of epochs as a file: what `GET /epochs` answers. A proposal has the same links, so it may stand for a chain.
+ * The chain of epochs as a file: what `GET /epochs` answers. A proposal has the same links, so it may stand for a
+ * chain.
  * @module
  */
 import { readFileSync, statSync } from "node:fs";
@@ -27,7 +28,10 @@ export function readJson(path: string, what: string): Readonly<Record<string, un
   throw new CliError(`${path}: expected ${what}, a JSON object, got ${text.length} characters of something else`, 2);
 }
 
-/** Whether this is the chain itself, as JSON, and no path: as the variable `PBFT_CHAIN` may have it where there are no files. */
+/**
+ * Whether this is the chain itself, as JSON, and no path: as the variable `PBFT_CHAIN` may have it where there are no
+ * files.
+ */
 export function isChainText(given: string): boolean {
   return /^\s*[{[]/.test(given);
 }

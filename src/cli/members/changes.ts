@@ -44,7 +44,10 @@ export const CHANGE_FLAGS = {
 /** The values of these flags, and the new keys of members: `NAME=KEY`. */
 export type Changes = Values<typeof CHANGE_FLAGS> & { readonly key?: readonly string[] };
 
-/** The proposal for the epoch after this one. @throws {CliError} that says which flag is wrong, or what the cluster would refuse. */
+/**
+ * The proposal for the epoch after this one.
+ * @throws {CliError} that says which flag is wrong, or what the cluster would refuse.
+ */
 export function proposalOf(epoch: Epoch, changes: Changes): Proposal {
   const change = changeOf(epoch, changes);
   try {

@@ -1,6 +1,6 @@
 /**
- * A migration, tried on the state of one member before it signs for the new version: whether it works, its new state, and
- * whether it gives the same twice. Nothing is changed.
+ * A migration, tried on the state of one member before it signs for the new version: whether it works, its new state,
+ * and whether it gives the same twice. Nothing is changed.
  * @module
  */
 import { changesOf } from "../../core/ordering/machine_guard.ts";
@@ -28,13 +28,18 @@ const ATTEMPTS = 5;
 
 /** The result of a trial. */
 export interface DryRun {
-  /** The number whose state was migrated: the member's last checkpoint. 0 is the initial state, before the first one. */
+  /**
+   * The number whose state was migrated: the member's last checkpoint. 0 is the initial state, before the first one.
+   */
   readonly sequence: number;
   readonly from: string;
   readonly to: string;
   readonly chunks: { readonly before: number; readonly after: number };
   readonly bytes: { readonly before: number; readonly after: number };
-  /** The hash of the new state. Members who tried it at the same number have the same, if the migration is deterministic. */
+  /**
+   * The hash of the new state. Members who tried it at the same number have the same, if the migration is
+   * deterministic.
+   */
   readonly digest: Digest;
   readonly tookMs: number;
 }
@@ -168,8 +173,8 @@ export interface MigrationFlags {
 }
 
 /**
- * If a proposal changes the version of the state machine: tries the migration on this member's state, if the machine and the
- * state are given. Returns what is to be said. @throws {CliError} if it does not work: then nothing is signed.
+ * If a proposal changes the version of the state machine: tries the migration on this member's state, if the machine
+ * and the state are given. Returns what is to be said. @throws {CliError} if it does not work: then nothing is signed.
  */
 export async function tryMigration(
   { machine, export: name, state }: MigrationFlags,

@@ -15,7 +15,10 @@ import { linksOf } from "./chain_file.ts";
 /** How long a member has for an answer, ms. */
 const TIMEOUT_MS = 3_000;
 
-/** A longer chain is not followed, bytes: no file holds it, and whoever has the keys of a closed epoch can make one without an end. */
+/**
+ * A longer chain is not followed, bytes: no file holds it, and whoever has the keys of a closed epoch can make one
+ * without an end.
+ */
 const MAX_CHAIN_BYTES = 64 * 1024 * 1024;
 
 /** What a member answered. */
@@ -60,7 +63,11 @@ export async function followLinks(
   }
 }
 
-/** Asks running members for what comes after `from`, until nobody knows more. Each link proves itself, so one honest member is enough. @throws {CliError} if the chain does not end. */
+/**
+ * Asks running members for what comes after `from`, until nobody knows more. Each link proves itself, so one honest
+ * member is enough.
+ * @throws {CliError} if the chain does not end.
+ */
 export async function followMembers(
   from: Followed,
   further: readonly string[] = [],
@@ -121,7 +128,10 @@ export async function askEpochs(url: string, after: number): Promise<Answer> {
   }
 }
 
-/** The chain as running members and a file know it. @throws {CliError} if neither is there, or all members are of another cluster. */
+/**
+ * The chain as running members and a file know it.
+ * @throws {CliError} if neither is there, or all members are of another cluster.
+ */
 export async function presentOf(
   { cluster, source }: FoundCluster,
   { links, further = [] }: { readonly links?: readonly Uint8Array[] | undefined; readonly further?: readonly string[] },

@@ -1,7 +1,7 @@
 /**
- * The chain of epochs in a file beside the cluster file. A reader who knows a later epoch can't be deceived with keys of an
- * earlier one, and finds the members when all those of the genesis are gone. So what a verb learns is kept there: the
- * file is replaced as a whole, and only by a chain that continues the known one.
+ * The chain of epochs in a file beside the cluster file. A reader who knows a later epoch can't be deceived with keys
+ * of an earlier one, and finds the members when all those of the genesis are gone. So what a verb learns is kept there:
+ * the file is replaced as a whole, and only by a chain that continues the known one.
  * @module
  */
 import type { Epoch } from "../../wire/epochs/mod.ts";
@@ -96,7 +96,9 @@ export async function keepIn(
   if (warning) terminal.say(`warning: ${warning}`);
 }
 
-/** `cluster.json` has `chain.json` beside it, and `x.json` has `x.chain.json`; a cluster file from elsewhere has none. */
+/**
+ * `cluster.json` has `chain.json` beside it, and `x.json` has `x.chain.json`; a cluster file from elsewhere has none.
+ */
 export function pathBeside(source: string): string | null {
   if (source === "PBFT_CLUSTER" || /^https?:/.test(source)) return null;
   const name = source.replace(/\.json$/, "");

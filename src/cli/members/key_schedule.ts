@@ -1,6 +1,6 @@
 /**
- * A member's key on a schedule, in files: the present key is in `KEY`, one that is not in force yet in `KEY.next`. The state
- * of a key that came later is beside the file of the first one, with the beginning of the public key in its name.
+ * A member's key on a schedule, in files: the present key is in `KEY`, one that is not in force yet in `KEY.next`. The
+ * state of a key that came later is beside the file of the first one, with the beginning of the public key in its name.
  * @module
  */
 import { renameSync, statSync } from "node:fs";
@@ -43,7 +43,10 @@ export function laterStateFile(path: string, publicKey: string): string {
   return `${path}-${storeTag(publicKey)}`;
 }
 
-/** The schedule that `--rotate-key-every` gives. The log hides `secrets`: each new key is added. @throws {CliError} if the files can't hold it. */
+/**
+ * The schedule that `--rotate-key-every` gives. The log hides `secrets`: each new key is added.
+ * @throws {CliError} if the files can't hold it.
+ */
 export function keySchedule(
   every: string,
   { key, state, secrets }: { readonly key: string; readonly state: string; readonly secrets: string[] },

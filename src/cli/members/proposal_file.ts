@@ -83,8 +83,9 @@ function checkApprovals({ present }: Followed, { approvals }: Proposal, hash: st
 }
 
 /**
- * Whether the epoch of a proposal is in force already, as far as the kept chain knows. The links in the file prove only that
- * it continued the chain once: it may be an old file, or one for which somebody has misused the keys of a closed epoch.
+ * Whether the epoch of a proposal is in force already, as far as the kept chain knows. The links in the file prove only
+ * that it continued the chain once: it may be an old file, or one for which somebody has misused the keys of a closed
+ * epoch.
  * @throws {CliError} if another configuration is in force there, or the file's links lead away from the kept chain.
  */
 export function isInForce(path: string, { proposal, followed, hash }: CheckedProposal, kept: KeptChain): boolean {
@@ -132,7 +133,8 @@ export async function writeNewProposal(
 }
 
 /**
- * Adds approvals to a proposal in a file, which is replaced as a whole. Those that others have added since it was read stay.
+ * Adds approvals to a proposal in a file, which is replaced as a whole. Those that others have added since it was read
+ * stay.
  * @throws {CliError} that names the file, if it is another proposal by now.
  */
 export async function writeApprovals(

@@ -1,6 +1,6 @@
 /**
- * The events of all replicas as one stream for the page. It listens to the replicas only while somebody reads, so that any number of
- * pages costs a replica one stream.
+ * The events of all replicas as one stream for the page. It listens to the replicas only while somebody reads, so that
+ * any number of pages costs a replica one stream.
  * @module
  */
 import { EventFeed, lastEventId } from "../../http/routes/event_feed.ts";

@@ -2,8 +2,10 @@
  * Serves the live page of a local cluster: the page, the events of all replicas, and the visitor's actions on them.
  *
  * The page can stop replicas and read what clients ask, and any site's page can send requests to this machine. So:
- * - events and actions need the token, which is in the link that the command prints, after `#`: it is in no request's path and no `Referer`;
- * - the token comes in the header `Authorization`, which a page of another origin may not set, and `Origin` must be this server if it is there;
+ * - events and actions need the token, which is in the link that the command prints, after `#`: it is in no request's
+ *   path and no `Referer`;
+ * - the token comes in the header `Authorization`, which a page of another origin may not set, and `Origin` must be
+ *   this server if it is there;
  * - `Host` must be this machine's own name, so that no site's name that points here gets anything (DNS rebinding).
  * @module
  */

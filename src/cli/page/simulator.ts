@@ -1,6 +1,6 @@
 /**
- * The simulator's script for browsers. The packages contain it; a checkout of the repository bundles it when a page asks for it, so that a
- * seed is always the same run there as in `simulate`.
+ * The simulator's script for browsers. The packages contain it; a checkout of the repository bundles it when a page
+ * asks for it, so that a seed is always the same run there as in `simulate`.
  * @module
  */
 import { mkdtemp, readFile, rm } from "node:fs/promises";
@@ -25,7 +25,10 @@ export async function simulatorScript(): Promise<string> {
 
 let bundled: Promise<string | null> | null = null;
 
-/** Bundles it from the sources; `null`: this is no checkout, or not under Deno. @throws {Error} with what the bundler says. */
+/**
+ * Bundles it from the sources; `null`: this is no checkout, or not under Deno.
+ * @throws {Error} with what the bundler says.
+ */
 export async function bundledSimulator(): Promise<string | null> {
   if (OWN_CONFIG === null) return null;
   const folder = await mkdtemp(join(tmpdir(), "pbft_simulator_"));

@@ -20,7 +20,10 @@ const EARLY_FLAGS: ReadonlySet<string> = new Set(
   Object.entries<Flag>({ ...CLIENT_FLAGS, ...COMMON_FLAGS }).flatMap(([name, { value }]) => value ? [`--${name}`] : []),
 );
 
-/** Runs the verb that the arguments name. Returns the exit code. @throws {CliError} for errors that the user can correct. */
+/**
+ * Runs the verb that the arguments name. Returns the exit code.
+ * @throws {CliError} for errors that the user can correct.
+ */
 export async function dispatch(entries: readonly Entry[], args: readonly string[], print: Print): Promise<number> {
   const at = args.findIndex((arg, i) => !arg.startsWith("-") && !EARLY_FLAGS.has(args[i - 1] ?? ""));
   const name = args[at];

@@ -3,7 +3,10 @@
  * @module
  */
 
-/** The names that are near to a word, the nearest first: those that begin with it, and those with at most two letters other. */
+/**
+ * The names that are near to a word, the nearest first: those that begin with it, and those with at most two letters
+ * other.
+ */
 export function nearest(word: string, names: readonly string[]): readonly string[] {
   const most = word.length <= 5 ? 1 : 2;
   return names

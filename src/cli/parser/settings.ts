@@ -1,6 +1,6 @@
 /**
- * Settings that are not given as flags: variables, and a file. The names are the same: `--timeout 5s`, `PBFT_TIMEOUT=5s`, `"timeout": "5s"`.
- * A flag counts before a variable, and a variable before the file.
+ * Settings that are not given as flags: variables, and a file. The names are the same: `--timeout 5s`,
+ * `PBFT_TIMEOUT=5s`, `"timeout": "5s"`. A flag counts before a variable, and a variable before the file.
  * @module
  */
 import { readFileSync } from "node:fs";
@@ -20,7 +20,9 @@ export interface SettingsSource {
 
 /** The file that is read if it exists. */
 const DEFAULT_FILE = "pbft.json";
-/** Settings that make sense for every verb. They may stand at the top of the file; all others stand below a verb's name. */
+/**
+ * Settings that make sense for every verb. They may stand at the top of the file; all others stand below a verb's name.
+ */
 const SHARED = ["cluster", "key", "timeout", "json", "quiet", "color", "log"];
 
 /** The variable of a flag: `--read-token-file` is `PBFT_READ_TOKEN_FILE`. */
@@ -30,13 +32,19 @@ export function variableOf(flag: string): string {
 
 type Value = string | boolean | readonly string[];
 
-/** The values of all flags, and where those come from that were not given as flags: `PBFT_TIMEOUT`, `pbft.json: timeout`. */
+/**
+ * The values of all flags, and where those come from that were not given as flags: `PBFT_TIMEOUT`,
+ * `pbft.json: timeout`.
+ */
 export interface Settings<F extends Flags> {
   readonly values: Values<F>;
   readonly places: ReadonlyMap<string, string>;
 }
 
-/** Adds what variables and the file say to the values that were given. @throws {CliError} naming the variable or the file's field. */
+/**
+ * Adds what variables and the file say to the values that were given.
+ * @throws {CliError} naming the variable or the file's field.
+ */
 export function completed<F extends Flags>(flags: F, given: Values<F>, source: SettingsSource): Settings<F> {
   const { variable } = source;
   const path = (given as { readonly config?: string }).config ?? variable("PBFT_CONFIG");
@@ -57,7 +65,10 @@ export function completed<F extends Flags>(flags: F, given: Values<F>, source: S
   return { values: values as Values<F>, places };
 }
 
-/** The error of a verb, with the place of the setting that is wrong: verbs say `--timeout: …` or `FILE: …` wherever a value comes from. */
+/**
+ * The error of a verb, with the place of the setting that is wrong: verbs say `--timeout: …` or `FILE: …` wherever a
+ * value comes from.
+ */
 export function located(error: unknown, { values, places }: Settings<Flags>): unknown {
   if (!(error instanceof CliError)) return error;
   const { message, exitCode, lines } = error;

@@ -1,5 +1,6 @@
 /**
- * A verb of the command, such as `get`: its arguments, its flags, and what it does. Help, completion and docs/command.md are made of it.
+ * A verb of the command, such as `get`: its arguments, its flags, and what it does. Help, completion and
+ * docs/command.md are made of it.
  * @module
  */
 import type { Terminal } from "../terminal.ts";

@@ -144,13 +144,17 @@ export async function optionsOf({ seed, simulation, slate }: Order): Promise<Run
   });
 }
 
-/** After so many machines come ones of a module that is loaded anew for each run: it remembers nothing of the calls before. */
+/**
+ * After so many machines come ones of a module that is loaded anew for each run: it remembers nothing of the calls
+ * before.
+ */
 const BEFORE_LATE = 40;
 let runs = 0;
 
 /**
- * The machine of a file, and its workload. As in processes of their own, replicas have modules of their own: two of them take turns, and a
- * third one comes late. What they see of clocks and chance when they are loaded differs, and follows from seeds.
+ * The machine of a file, and its workload. As in processes of their own, replicas have modules of their own: two of
+ * them take turns, and a third one comes late. What they see of clocks and chance when they are loaded differs, and
+ * follows from seeds.
  */
 async function simulatedMachine(
   { path, exportName }: MachineFile,

@@ -34,5 +34,8 @@ export async function smallerRun(seed: number, simulation: Simulation, maxMs: nu
 }
 
 const MOST_LINES = 120;
-/** Of the project's own machines, each run of a seed is the same: then the code has changed, or a fault of the simulator shows. */
+/**
+ * Of the project's own machines, each run of a seed is the same: then the code has changed, or a fault of the simulator
+ * shows.
+ */
 const NONE = ["  but      run by itself this seed is not broken: the simulation is not deterministic"];

@@ -1,6 +1,6 @@
 /**
- * Calls of a user's machine that do not come back, such as an infinite loop. What is timed is one call, and not a run, so that a run may
- * take as long as it needs.
+ * Calls of a user's machine that do not come back, such as an infinite loop. What is timed is one call, and not a run,
+ * so that a run may take as long as it needs.
  * @module
  */
 import type { Violation } from "../../testing/mod.ts";
@@ -16,15 +16,18 @@ export const STUCK_SECONDS = 60;
 /** What is wrong in a run. A call that does not come back has no virtual time. */
 export type Found = Omit<Violation, "atMs"> & { readonly atMs: number | null };
 
-/** Without any call for so many times as long, a run does not go on: a promise that loops lets nothing else have its turn. */
+/**
+ * Without any call for so many times as long, a run does not go on: a promise that loops lets nothing else have its
+ * turn.
+ */
 const BETWEEN_CALLS = 3;
 
 /** The slate is looked at so often, ms. */
 const LOOK_MS = { least: 10, most: 1_000, inAll: 20 };
 
 /**
- * Tells once if a call lasts longer than `seconds`, or nothing is called for much longer. Counts looks at the slate: a machine that is busy or asleep looks later.
- * Returns how to stop.
+ * Tells once if a call lasts longer than `seconds`, or nothing is called for much longer. Counts looks at the slate: a
+ * machine that is busy or asleep looks later. Returns how to stop.
  */
 export function watchForStuck(slate: Slate, seconds: number, tell: (found: Found) => void): () => void {
   const lookMs = Math.max(LOOK_MS.least, Math.min(LOOK_MS.most, seconds * 1_000 / LOOK_MS.inAll));

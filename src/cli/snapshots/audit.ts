@@ -1,5 +1,6 @@
 /**
- * `snapshot audit`: executes the archived past again. The state is in a temporary SQLite file, so that it may be larger than the memory.
+ * `snapshot audit`: executes the archived past again. The state is in a temporary SQLite file, so that it may be larger
+ * than the memory.
  * @module
  */
 import { mkdtempSync, rmSync } from "node:fs";

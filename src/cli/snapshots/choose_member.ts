@@ -1,6 +1,6 @@
 /**
- * Which member a snapshot is saved from: one that has the newest state, and gives it in good time. What a slow member has
- * given is kept, so that going on with another one costs little.
+ * Which member a snapshot is saved from: one that has the newest state, and gives it in good time. What a slow member
+ * has given is kept, so that going on with another one costs little.
  * @module
  */
 import type { Trust } from "../../snapshot/trust.ts";

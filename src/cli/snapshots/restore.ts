@@ -1,5 +1,6 @@
 /**
- * `snapshot restore`: fills the state file of a member that lost its disk, or of one of a cluster that begins with the snapshot.
+ * `snapshot restore`: fills the state file of a member that lost its disk, or of one of a cluster that begins with the
+ * snapshot.
  * @module
  */
 import { renameSync } from "node:fs";
@@ -35,7 +36,10 @@ export interface Restored {
   readonly json: Readonly<Record<string, unknown>>;
 }
 
-/** Restores into a file that does not exist yet. @throws {CliError} or {@linkcode SnapshotError}; then nothing is left. */
+/**
+ * Restores into a file that does not exist yet.
+ * @throws {CliError} or {@linkcode SnapshotError}; then nothing is left.
+ */
 export async function restore(
   { values, terminal }: { readonly values: RestoreFlags; readonly terminal: Terminal },
   folder: string,
@@ -115,8 +119,8 @@ async function restoreNew(
 const SUFFIXES = ["", "-wal", "-shm"];
 
 /**
- * Fills a state file that did not exist. It has another name until it is whole, so that a restore that is stopped leaves no
- * state that a member could be started with; the next one begins anew.
+ * Fills a state file that did not exist. It has another name until it is whole, so that a restore that is stopped
+ * leaves no state that a member could be started with; the next one begins anew.
  * @throws {CliError} if that fails; then there is none.
  */
 async function intoNewFile<T>(path: string, fill: (store: SqliteStore) => Promise<T>): Promise<T> {

@@ -1,6 +1,6 @@
 /**
- * Limits how many operations a client puts into one request. Replicas store a session's results until the client acknowledges them, and
- * the room for them is limited: when it is full, further operations are refused.
+ * Limits how many operations a client puts into one request. Replicas store a session's results until the client
+ * acknowledges them, and the room for them is limited: when it is full, further operations are refused.
  * @module
  */
 import type { Result } from "../../core/messages/messages.ts";
@@ -26,7 +26,10 @@ export class BundleLimit {
     return this.#most < this.#rules.limits.maxRequestOperations;
   }
 
-  /** Learns from results. It aims at half of the room for each request, and raises the limit again when results become smaller. */
+  /**
+   * Learns from results. It aims at half of the room for each request, and raises the limit again when results become
+   * smaller.
+   */
   learn(results: readonly Result[]): void {
     const { maxSessionReplyBytes } = this.#rules.limits;
     const ran = results.filter(({ status }) => status !== "refused");

@@ -27,7 +27,10 @@ export class Call<T = Outcome> {
   readonly deadline: number;
   readonly promise: Promise<T>;
   readonly observer: CallObserver | undefined;
-  /** The request that carried it. `null`: it has not been sent, or the replicas refused it for good and it may be sent again. */
+  /**
+   * The request that carried it. `null`: it has not been sent, or the replicas refused it for good and it may be sent
+   * again.
+   */
   bundle: Bundle | null = null;
   #resolve: (outcome: T) => void = () => {};
   #reject: (reason: unknown) => void = () => {};
@@ -86,7 +89,10 @@ export class Call<T = Outcome> {
   }
 }
 
-/** The abort reason of what no caller waits for. It is a text, because making a `DOMException` costs as much as sending a request. */
+/**
+ * The abort reason of what no caller waits for. It is a text, because making a `DOMException` costs as much as sending
+ * a request.
+ */
 export const NOBODY_WAITS = "nobody waits for the answer any more";
 
 /** The calls that share one signed request. */

@@ -57,7 +57,10 @@ interface Identity {
 /** Why an exchange ends that is repeated in a later epoch. */
 const MOVED = Symbol("moved");
 
-/** A request goes to all replicas after so many times what requests take of late. After a view change callers wait for that. */
+/**
+ * A request goes to all replicas after so many times what requests take of late. After a view change callers wait for
+ * that.
+ */
 const PATIENCE_FACTOR = 3;
 
 /** The status with which a replica says that it is no member any more. */
@@ -69,7 +72,10 @@ export class Channel {
   /** Of requests. */
   readonly #pace = new Pace();
   #identity: Promise<Identity> | null = null;
-  /** What is known of why there is no answer: the last replica to answer at all asked for a later attempt. Nobody signed its reason. */
+  /**
+   * What is known of why there is no answer: the last replica to answer at all asked for a later attempt. Nobody signed
+   * its reason.
+   */
   excuse = "";
 
   constructor(options: ChannelOptions) {
@@ -81,7 +87,10 @@ export class Channel {
     return (await this.#ready()).client;
   }
 
-  /** Signs a request, sends it, and waits for f + 1 equal replies or until `signal` aborts. `onSigned`: called before it is sent. */
+  /**
+   * Signs a request, sends it, and waits for f + 1 equal replies or until `signal` aborts. `onSigned`: called before it
+   * is sent.
+   */
   async send(
     request: Omit<ClientRequest, "kind" | "client">,
     signal: AbortSignal,
@@ -106,8 +115,8 @@ export class Channel {
   }
 
   /**
-   * Gets a request answered in the present epoch, and again in a later one that becomes known meanwhile: it is valid in every epoch, and
-   * executed once, wherever it is sent.
+   * Gets a request answered in the present epoch, and again in a later one that becomes known meanwhile: it is valid in
+   * every epoch, and executed once, wherever it is sent.
    */
   async #agreed(request: Sendable, signal: AbortSignal): Promise<readonly Vote[]> {
     const { epochs, digestReplies, timer } = this.#options;

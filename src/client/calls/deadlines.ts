@@ -1,5 +1,6 @@
 /**
- * The deadlines of a client's calls. All calls have the same timeout, so the oldest is the first to time out, and one timer serves all.
+ * The deadlines of a client's calls. All calls have the same timeout, so the oldest is the first to time out, and one
+ * timer serves all.
  * @module
  */
 import type { Timer } from "../../node/ports.ts";

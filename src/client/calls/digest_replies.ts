@@ -1,7 +1,8 @@
 /**
- * Digest replies (§5.1 of the paper) for one exchange. Of the replicas that are asked first, one is asked for the results, and the others for replies
- * without them. For the exchange the latter are POSTs that take longer: until there are results to put into them. If a signature does
- * not hold then, one of the two replicas lies; or nobody who was asked for results is left. Then the others are asked for theirs as well.
+ * Digest replies (§5.1 of the paper) for one exchange. Of the replicas that are asked first, one is asked for the
+ * results, and the others for replies without them. For the exchange the latter are POSTs that take longer: until there
+ * are results to put into them. If a signature does not hold then, one of the two replicas lies; or nobody who was
+ * asked for results is left. Then the others are asked for theirs as well.
  * @module
  */
 import type { Reply } from "../../core/messages/messages.ts";
@@ -98,7 +99,10 @@ class DigestReplies {
   }
 }
 
-/** Which of the first `count` replicas is asked for the results: another one for each request, so that all share the load. */
+/**
+ * Which of the first `count` replicas is asked for the results: another one for each request, so that all share the
+ * load.
+ */
 function chosen({ digest }: Sendable, count: number): number {
   return Number.parseInt(digest.slice(0, 8), 16) % count;
 }

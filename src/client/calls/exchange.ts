@@ -1,9 +1,11 @@
 /**
- * Sends one signed request until f + 1 replicas agree on its result. It decides which replicas get the request, and when.
+ * Sends one signed request until f + 1 replicas agree on its result. It decides which replicas get the request, and
+ * when.
  *
- * First it sends the request to the supposed primary and to as many others as are needed for f + 1 replies. A replica that fails, or
- * whose answer is useless, is replaced by another at once. If there is no agreement after `retryMs`, all replicas get the request
- * (PBFT §4.1: a client that gets no reply sends to all replicas), and again after growing intervals.
+ * First it sends the request to the supposed primary and to as many others as are needed for f + 1 replies. A replica
+ * that fails, or whose answer is useless, is replaced by another at once. If there is no agreement after `retryMs`, all
+ * replicas get the request (PBFT §4.1: a client that gets no reply sends to all replicas), and again after growing
+ * intervals.
  *
  * @module
  */

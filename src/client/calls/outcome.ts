@@ -24,15 +24,20 @@ export class Outcome {
   }
 
   /**
-   * {@linkcode value} parsed as JSON; `undefined` if it is empty. It is `unknown`, or of the type that the caller names, which nothing checks.
-   * @throws {TypeError} if it is not JSON, or contains a number that JavaScript cannot represent exactly, such as 9007199254740993 or 1e400.
+   * {@linkcode value} parsed as JSON; `undefined` if it is empty. It is `unknown`, or of the type that the caller
+   * names, which nothing checks.
+   * @throws {TypeError} if it is not JSON, or contains a number that JavaScript cannot represent exactly, such as
+   * 9007199254740993 or 1e400.
    */
   json<T = unknown>(): NoInfer<T> {
     return jsonOf<T>(this.value);
   }
 }
 
-/** Parses bytes as JSON; `undefined` if there are none. @throws {TypeError} if they are not JSON, or contain an inexact number. */
+/**
+ * Parses bytes as JSON; `undefined` if there are none.
+ * @throws {TypeError} if they are not JSON, or contain an inexact number.
+ */
 export function jsonOf<T = unknown>(value: Uint8Array): NoInfer<T> {
   const text = new TextDecoder().decode(value);
   if (text === "") return undefined as NoInfer<T>;

@@ -10,7 +10,10 @@ import { OperationRejectedError, RefusedError, SessionExpiredError } from "../er
 import { Outcome } from "./outcome.ts";
 import type { Receipt } from "../proofs/proven.ts";
 
-/** Ends each call of a bundle with its result. Returns the calls that were not executed because there was no room for their results. */
+/**
+ * Ends each call of a bundle with its result. Returns the calls that were not executed because there was no room for
+ * their results.
+ */
 export function deliver(bundle: Bundle, { frame, votes }: Answered): Call[] {
   const replies = votes.map((vote) => vote.frame);
   const { results } = votes[0]!.reply;
@@ -51,8 +54,9 @@ export function hasLostSession({ votes }: Answered): boolean {
 }
 
 /**
- * The error for a refused result. Only after a refusal to open a session it is certain that nothing was executed. In the other cases an
- * earlier copy of the same request may have been executed, or may still be, until the session's next request is executed.
+ * The error for a refused result. Only after a refusal to open a session it is certain that nothing was executed. In
+ * the other cases an earlier copy of the same request may have been executed, or may still be, until the session's next
+ * request is executed.
  */
 export function refusalOf(result: Result): RefusedError | SessionExpiredError {
   const refusal = fromUtf8(result.value) as Refusal;

@@ -16,7 +16,10 @@ export interface WithSchema<S extends StandardSchema> extends CallSettings {
   readonly schema: S;
 }
 
-/** What the schema makes of a result; without a schema the result. @throws {TypeError} with the path at which it is another one. */
+/**
+ * What the schema makes of a result; without a schema the result.
+ * @throws {TypeError} with the path at which it is another one.
+ */
 export function checkedBy<S extends StandardSchema>(schema: S | undefined, result: unknown): OutputOf<S> | unknown {
   if (!schema) return result;
   const valid = validate(schema, "schema", result);

@@ -43,7 +43,10 @@ export async function catchUp(epochs: EpochsToAsk): Promise<void> {
   await Promise.all(asking);
 }
 
-/** The links that a replica shows; none if it does not answer so. @throws {Error} if the answer is malformed or too large. */
+/**
+ * The links that a replica shows; none if it does not answer so.
+ * @throws {Error} if the answer is malformed or too large.
+ */
 export async function linksFrom(fetch: typeof globalThis.fetch, url: string): Promise<readonly Uint8Array[]> {
   const response = await fetch(url, { redirect: "manual", signal: AbortSignal.timeout(TIMEOUT_MS) });
   const body = new GrowingBuffer();

@@ -71,8 +71,8 @@ export class KnownEpochs implements EpochsToWatch {
 
   /**
    * A replica failed, or its reply is not of this epoch: asks one for links, unless one was asked just now. It does not
-   * wait. `url`: the request URL of the replica whose reply is of another epoch: it knows the links, while others may not
-   * have got there yet.
+   * wait. `url`: the request URL of the replica whose reply is of another epoch: it knows the links, while others may
+   * not have got there yet.
    */
   doubt(url?: string): void {
     const now = this.options.timer.monotonic();
@@ -82,7 +82,8 @@ export class KnownEpochs implements EpochsToWatch {
     this.#asking = true;
     const { peers } = this.#present.replicas;
     let asked = this.#ahead;
-    // Of two questions for one that seems to be ahead the second goes to the next replica. Or liars would be all that are asked.
+    // Of two questions for one that seems to be ahead the second goes to the next replica. Or liars would be all that
+    // are asked.
     if (asked === null || this.#vain.delete(asked)) asked = peers[this.#asked++ % peers.length]!.url;
     else this.#vain.add(asked);
     this.#ahead = null;

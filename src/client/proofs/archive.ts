@@ -8,7 +8,8 @@ import { later } from "../later/mod.ts";
 import type { ExecutedBatch } from "./proven.ts";
 
 /**
- * Verifies an archived batch: that a quorum of the genesis's replicas committed it at its sequence number. Needs no network.
+ * Verifies an archived batch: that a quorum of the genesis's replicas committed it at its sequence number. Needs no
+ * network.
  *
  * @example
  * ```ts
@@ -22,7 +23,8 @@ import type { ExecutedBatch } from "./proven.ts";
  * ```
  * `chain`: the links of the epochs after the genesis, if the cluster has changed its members.
  *
- * @throws {ProofError} with the reason, if the batch is not proven. `LinkError`, if the chain does not follow from the genesis.
+ * @throws {ProofError} with the reason, if the batch is not proven. `LinkError`, if the chain does not follow from the
+ * genesis.
  */
 export async function verifyArchived(
   cluster: { readonly genesis: Genesis },

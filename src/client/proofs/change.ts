@@ -9,8 +9,8 @@ import type { ProvenChange } from "./proven.ts";
 
 /**
  * Verifies a change or a batch of a watch, also one that was stored or came from somebody else. Uses only the genesis
- * and the event, and needs no network. It proves that the batch with this number made the change; it does not prove that no other came before
- * or after it.
+ * and the event, and needs no network. It proves that the batch with this number made the change; it does not prove
+ * that no other came before or after it.
  *
  * @example
  * ```ts
@@ -22,7 +22,8 @@ import type { ProvenChange } from "./proven.ts";
  * ```
  * `chain`: the links of the epochs after the genesis, if the cluster has changed its members; `client.chain` has them.
  *
- * @throws {ProofError} with the reason, if the event proves nothing. `LinkError`, if the chain does not follow from the genesis.
+ * @throws {ProofError} with the reason, if the event proves nothing. `LinkError`, if the chain does not follow from the
+ * genesis.
  */
 export async function verifyChange(
   cluster: { readonly genesis: Genesis },

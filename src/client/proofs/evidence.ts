@@ -1,6 +1,6 @@
 /**
- * Verifies evidence of misconduct from `GET /evidence`. Two signed messages that contradict each other prove to everybody who has the
- * genesis that their signer is faulty, no matter who passes them on.
+ * Verifies evidence of misconduct from `GET /evidence`. Two signed messages that contradict each other prove to
+ * everybody who has the genesis that their signer is faulty, no matter who passes them on.
  * @module
  */
 import type { Genesis } from "../../core/config.ts";
@@ -9,7 +9,8 @@ import { later } from "../later/mod.ts";
 import type { Misconduct } from "./proven.ts";
 
 /**
- * Verifies one item of `GET /evidence`. Uses only the genesis, the chain and the signed frames of the item. Needs no network.
+ * Verifies one item of `GET /evidence`. Uses only the genesis, the chain and the signed frames of the item. Needs no
+ * network.
  *
  * @example
  * ```ts
@@ -21,7 +22,8 @@ import type { Misconduct } from "./proven.ts";
  * ```
  * `chain`: the links of the epochs after the genesis, if the cluster has changed its members; `client.chain` has them.
  *
- * @throws {EvidenceError} with the reason, if the item proves nothing. `LinkError`, if the chain does not follow from the genesis.
+ * @throws {EvidenceError} with the reason, if the item proves nothing. `LinkError`, if the chain does not follow from
+ * the genesis.
  */
 export async function verifyEvidence(
   cluster: { readonly genesis: Genesis },

@@ -1,6 +1,7 @@
 /**
- * Receipts: proofs of results (PBFT §4.1). A receipt holds a request's signed bytes and f + 1 equal signed replies. It proves to
- * everybody who has the genesis that the cluster gave this result, because one of the f + 1 replicas is correct.
+ * Receipts: proofs of results (PBFT §4.1). A receipt holds a request's signed bytes and f + 1 equal signed replies. It
+ * proves to everybody who has the genesis that the cluster gave this result, because one of the f + 1 replicas is
+ * correct.
  * @module
  */
 import type { Genesis } from "../../core/config.ts";
@@ -40,7 +41,8 @@ export function decodeReceipt(bytes: Uint8Array): Receipt {
  * ```
  * `chain`: the links of the epochs after the genesis, if the cluster has changed its members; `client.chain` has them.
  *
- * @throws {ProofError} with the reason, if the receipt proves nothing. `LinkError`, if the chain does not follow from the genesis.
+ * @throws {ProofError} with the reason, if the receipt proves nothing. `LinkError`, if the chain does not follow from
+ * the genesis.
  */
 export async function verifyReceipt(
   cluster: { readonly genesis: Genesis },

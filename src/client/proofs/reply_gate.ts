@@ -24,7 +24,9 @@ export interface ReplyCheck {
   };
 }
 
-/** Returns the reply if it is well-formed, a member's, signed by it, and to this request. Otherwise returns its fault. */
+/**
+ * Returns the reply if it is well-formed, a member's, signed by it, and to this request. Otherwise returns its fault.
+ */
 export async function checkReply(frame: Uint8Array, check: ReplyCheck): Promise<Reply | string> {
   const { digest, results } = check.expected;
   return await checkSigned<Reply>(frame, check, (message) => {
@@ -34,7 +36,9 @@ export async function checkReply(frame: Uint8Array, check: ReplyCheck): Promise<
   });
 }
 
-/** The same for the answer to the query with this digest and so many operations. It may answer only the first of them. */
+/**
+ * The same for the answer to the query with this digest and so many operations. It may answer only the first of them.
+ */
 export async function checkQueryReply(
   frame: Uint8Array,
   check: Omit<ReplyCheck, "expected"> & { readonly digest: Digest; readonly operations: number },

@@ -1,6 +1,7 @@
 /**
- * Sends one query, until a quorum of replicas gives the same answer to each of its operations: to a preferred quorum first, and to the
- * others as soon as those can't agree, or one of them is late; at other times to all at once (see {@linkcode Preference}).
+ * Sends one query, until a quorum of replicas gives the same answer to each of its operations: to a preferred quorum
+ * first, and to the others as soon as those can't agree, or one of them is late; at other times to all at once (see
+ * {@linkcode Preference}).
  * @module
  */
 import type { QueryReply, Result } from "../../core/messages/messages.ts";
@@ -140,7 +141,10 @@ class Poll {
     return this.#context.timer.monotonic() - this.#startedAt;
   }
 
-  /** Whether those that were asked are too few for one of the operations. One for which an answer had no room may be asked again anyway. */
+  /**
+   * Whether those that were asked are too few for one of the operations. One for which an answer had no room may be
+   * asked again anyway.
+   */
   get #cannotAgree(): boolean {
     const { size } = this.#asked;
     const isShort = (index: number, { largest }: Tally<Result>) =>
@@ -160,7 +164,10 @@ class Poll {
     });
   }
 
-  /** Whether waiting longer changes nothing: no operation is left, or none of those left can still get a quorum, and all are reads. */
+  /**
+   * Whether waiting longer changes nothing: no operation is left, or none of those left can still get a quorum, and all
+   * are reads.
+   */
   get #isHopeless(): boolean {
     const { quorum, replicas: { needed } } = this.#context;
     for (const [index, tally] of this.#open) {

@@ -1,6 +1,7 @@
 /**
- * Reads without ordering. Queries that are made at the same time share a signed message to all replicas; each is answered by itself, when a
- * quorum gives the same result. One on which the replicas do not agree is asked again, and at last ordered.
+ * Reads without ordering. Queries that are made at the same time share a signed message to all replicas; each is
+ * answered by itself, when a quorum gives the same result. One on which the replicas do not agree is asked again, and
+ * at last ordered.
  * @module
  */
 import { MAX_QUERY_OPERATIONS } from "../../core/messages/queries.ts";
@@ -55,7 +56,10 @@ export class Queries {
   #inFlight = 0;
   #pumpSoon = false;
   #oneByOneUntil = -Infinity;
-  /** Of polls. One that had no quorum counts, too: the next ones are given more time, so that load alone has nothing ordered. */
+  /**
+   * Of polls. One that had no quorum counts, too: the next ones are given more time, so that load alone has nothing
+   * ordered.
+   */
   readonly #pace = new Pace();
 
   constructor(options: QueriesOptions) {
@@ -86,7 +90,10 @@ export class Queries {
     return call.promise;
   }
 
-  /** Callers with the same operation share one place while it waits. That is linearizable: it is sent after each of them called. */
+  /**
+   * Callers with the same operation share one place while it waits. That is linearizable: it is sent after each of them
+   * called.
+   */
   #askFor(operation: Uint8Array): Ask {
     const key = keyOf(operation);
     const known = this.#joinable.get(key);
@@ -174,8 +181,8 @@ export class Queries {
       return this.#enqueue(ask);
     }
     if (left.reads < needed) return this.#pause(ask);
-    // Here one of the replicas that answered is correct, so the operation is a read, and ordering it changes nothing: a machine executes what its
-    // `query` answers without a change.
+    // Here one of the replicas that answered is correct, so the operation is a read, and ordering it changes nothing: a
+    // machine executes what its `query` answers without a change.
     if (!polled.isComplete || ++ask.splits >= MAX_SPLITS) return void this.#order(ask);
     if (polled.overloaded > 0) return this.#pause(ask);
     this.#enqueue(ask);

@@ -1,6 +1,7 @@
 /**
- * Which replicas a query asks first: a quorum of those that answer soonest, as long as all goes well. A quorum must agree in any case, so
- * the others would only cost time: their own, and the client's. After any trouble all are asked for a while.
+ * Which replicas a query asks first: a quorum of those that answer soonest, as long as all goes well. A quorum must
+ * agree in any case, so the others would only cost time: their own, and the client's. After any trouble all are asked
+ * for a while.
  * @module
  */
 import type { ReplicaId } from "../../core/messages/ids.ts";
@@ -9,7 +10,9 @@ import type { ReplicaId } from "../../core/messages/ids.ts";
 const CYCLE = { queries: 128, toAll: 8 };
 /** Weight of the last answer in the average. */
 const GAIN = 1 / 4;
-/** After this multiple of what the slowest of the preferred takes, and so much more, ms, the others are asked as well. */
+/**
+ * After this multiple of what the slowest of the preferred takes, and so much more, ms, the others are asked as well.
+ */
 const LATE = { factor: 2, moreMs: 5 };
 /** One that has not answered yet would have taken longer; by how much is not known. */
 const SILENT_FACTOR = 2;

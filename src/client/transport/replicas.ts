@@ -48,8 +48,8 @@ export class Replicas {
   }
 
   /**
-   * The (f + 1)-th highest claimed view. At least one correct replica is in this view or a later one, and f faulty replicas
-   * cannot raise it.
+   * The (f + 1)-th highest claimed view. At least one correct replica is in this view or a later one, and f faulty
+   * replicas cannot raise it.
    */
   get view(): View {
     return [...this.#views].sort((a, b) => b - a)[this.needed - 1]!;
@@ -66,8 +66,8 @@ export class Replicas {
   }
 
   /**
-   * All peers in the order of preference. The first {@linkcode firstCount} are enough if they behave as expected: the primary, and
-   * others until f + 1 of them are reliable.
+   * All peers in the order of preference. The first {@linkcode firstCount} are enough if they behave as expected: the
+   * primary, and others until f + 1 of them are reliable.
    */
   byPreference(now: number): Peer[] {
     const primary = this.primary;

@@ -21,12 +21,17 @@ export function webTimer(): Timer {
   };
 }
 
-/** Calls `fire` once after `ms`, also if the wall clock was set before this call. Returns a function that cancels it. */
+/**
+ * Calls `fire` once after `ms`, also if the wall clock was set before this call. Returns a function that cancels it.
+ */
 export function after(timer: Timer, ms: number, fire: () => void): () => void {
   return timer.schedule(millis(timer.now() + Math.max(0, Math.ceil(ms))), fire);
 }
 
-/** Runs a function in the next turn of the event loop. `setTimeout(run, 0)` would wait milliseconds in Deno and in browsers. */
+/**
+ * Runs a function in the next turn of the event loop. `setTimeout(run, 0)` would wait milliseconds in Deno and in
+ * browsers.
+ */
 function createSoon(): (run: () => void) => void {
   const { setImmediate } = globalThis as { setImmediate?: (run: () => void) => unknown };
   if (setImmediate !== undefined) return (run) => void setImmediate(run);

@@ -5,7 +5,10 @@
 import { decodeKey, type Key, regionOf } from "../../machines/typed/state/key.ts";
 import type { ChangeEvent, MissedEvent, Watch } from "../watch/events.ts";
 
-/** Reads changes of the collection whose keys begin with `start`; gives `null` for those outside of the prefix. @throws {TypeError} if the prefix is none. */
+/**
+ * Reads changes of the collection whose keys begin with `start`; gives `null` for those outside of the prefix.
+ * @throws {TypeError} if the prefix is none.
+ */
 export function entriesIn(start: string, prefix: unknown): (event: ChangeEvent) => unknown {
   const region = prefix === undefined ? null : regionOf(prefix);
   return (event) => {

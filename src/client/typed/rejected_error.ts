@@ -8,8 +8,9 @@ import { ClientError, OperationRejectedError, QueryRejectedError } from "../erro
 import type { Receipt } from "../proofs/proven.ts";
 
 /**
- * The machine rejected a call: with one of its own errors; or with `invalid`, because the schema does not allow the input (`detail.at` is
- * the path of the field); or with `failed`, because of a mistake in the machine (`detail` is what the replicas say). Nothing was changed.
+ * The machine rejected a call: with one of its own errors; or with `invalid`, because the schema does not allow the
+ * input (`detail.at` is the path of the field); or with `failed`, because of a mistake in the machine (`detail` is what
+ * the replicas say). Nothing was changed.
  */
 export class RejectedError extends ClientError {
   /** "RejectedError". */

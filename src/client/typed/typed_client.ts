@@ -62,8 +62,8 @@ export type TypedClient<Types extends MachineTypes> =
     /** The client's public key, which the machine sees as `client`. */
     id(): Promise<ClientId>;
     /**
-     * Watches a collection: its changes in order, with f + 1 signatures each, as {@linkcode Client.watch}. `prefix`: only keys that begin
-     * with it. What expires is no change before it is removed.
+     * Watches a collection: its changes in order, with f + 1 signatures each, as {@linkcode Client.watch}. `prefix`:
+     * only keys that begin with it. What expires is no change before it is removed.
      */
     watch<Name extends CollectionNames<Types["state"]> & string>(
       collection: Name,
@@ -74,8 +74,8 @@ export type TypedClient<Types extends MachineTypes> =
   };
 
 /**
- * Makes a client with a method for each operation and each query of a machine. Inputs are checked before anything is sent, and again by
- * every replica.
+ * Makes a client with a method for each operation and each query of a machine. Inputs are checked before anything is
+ * sent, and again by every replica.
  *
  * @throws {TypeError} if the cluster runs another machine, or another version of it.
  *
@@ -161,8 +161,8 @@ async function asked(
 }
 
 /**
- * The call as bytes, once its input is valid. The input itself is sent: the schema's transformations run on the replicas. It is checked as
- * the replicas get it, without fields that are `undefined`.
+ * The call as bytes, once its input is valid. The input itself is sent: the schema's transformations run on the
+ * replicas. It is checked as the replicas get it, without fields that are `undefined`.
  */
 function encoded({ definition: { operations, queries } }: Machine, name: string, input: unknown): Uint8Array {
   const { input: schema } = operations[name] ?? queries[name]!;

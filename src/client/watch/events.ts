@@ -50,8 +50,8 @@ export interface MissedEvent {
 /** Options of {@linkcode Client.watch}. */
 export interface WatchSettings {
   /**
-   * The first number of interest, such as {@linkcode Watch.resumeAt} of an earlier watch. Without it, and with the `null` of a watch that never began:
-   * what comes from now on.
+   * The first number of interest, such as {@linkcode Watch.resumeAt} of an earlier watch. Without it, and with the
+   * `null` of a watch that never began: what comes from now on.
    */
   readonly from?: number | null;
   /** Ends the watch. */
@@ -64,13 +64,14 @@ export type WatchedKeys = { readonly key: string } | { readonly prefix: string }
 /** Events in order. It begins when it is made; the end of a loop over it, or `return`, ends it. */
 export interface Watch<Event> extends AsyncIterableIterator<Event, undefined> {
   /**
-   * The number at which it begins: all changes from this number on will come. A query that is made afterwards shows the state with all changes
-   * before. Rejects if the watch ends earlier.
+   * The number at which it begins: all changes from this number on will come. A query that is made afterwards shows the
+   * state with all changes before. Rejects if the watch ends earlier.
    */
   readonly begun: Promise<number>;
   /**
-   * The `from` with which another watch goes on behind the events that this one has given. Between two changes of one batch it is the number of this
-   * batch. While nothing comes it grows with what the replicas execute. `null` before {@linkcode begun}: no change is promised yet.
+   * The `from` with which another watch goes on behind the events that this one has given. Between two changes of one
+   * batch it is the number of this batch. While nothing comes it grows with what the replicas execute. `null` before
+   * {@linkcode begun}: no change is promised yet.
    */
   readonly resumeAt: number | null;
   /** Ends the watch. */

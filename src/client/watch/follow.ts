@@ -1,5 +1,6 @@
 /**
- * Follows the stream of one replica, which may be faulty: what it sends costs a bounded share of the client's time, and stops nobody else.
+ * Follows the stream of one replica, which may be faulty: what it sends costs a bounded share of the client's time, and
+ * stops nobody else.
  * @module
  */
 import type { ReplicaId } from "../../core/messages/ids.ts";
@@ -18,11 +19,14 @@ const RETRY = { firstMs: 100, mostMs: 5_000 };
 /** A stream whose next line takes so long is opened again, ms. Replicas send an empty line every 15 s. */
 const SILENCE_MS = 60_000;
 /**
- * The first line, ms: replicas send it at once, and networks swallow requests. It gets twice as long after each stream that says nothing,
- * up to as long as any line: a replica may be that slow.
+ * The first line, ms: replicas send it at once, and networks swallow requests. It gets twice as long after each stream
+ * that says nothing, up to as long as any line: a replica may be that slow.
  */
 const FIRST_LINE_MS = 5_000;
-/** A stream is read no faster than this in a second: lines, each with one more for every 16 KiB. Correct replicas send less. */
+/**
+ * A stream is read no faster than this in a second: lines, each with one more for every 16 KiB. Correct replicas send
+ * less.
+ */
 const PACE = { lines: 400, characters: 16 * 1024 };
 
 /** What following needs. */
@@ -43,7 +47,10 @@ export interface Following {
 
 /** A replica says what no correct one would. */
 class WrongError extends Error {}
-/** A replica was asked for the present, and answers when the watch has begun: its first number is higher than the one that is wanted by now. */
+/**
+ * A replica was asked for the present, and answers when the watch has begun: its first number is higher than the one
+ * that is wanted by now.
+ */
 class LateError extends Error {}
 
 /** Follows one replica, again and again, until the signal aborts. */
@@ -119,7 +126,10 @@ interface Taking extends Following {
   readonly isLate: (from: number) => boolean;
 }
 
-/** @throws {WrongError} if the line is not this replica's, or no statement about what is watched. @throws {LateError} */
+/**
+ * @throws {WrongError} if the line is not this replica's, or no statement about what is watched.
+ * @throws {LateError}
+ */
 async function take(replica: ReplicaId, line: string, options: Taking): Promise<void> {
   const { epoch, verifier, watch, tally, news, isLate } = options;
   try {

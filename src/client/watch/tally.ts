@@ -1,6 +1,6 @@
 /**
- * Watching: every replica streams what it executes, signed, and a change counts once f + 1 replicas say the same of its number. Numbers are
- * taken one after another, so there is no gap and no repeat, whichever streams break meanwhile.
+ * Watching: every replica streams what it executes, signed, and a change counts once f + 1 replicas say the same of its
+ * number. Numbers are taken one after another, so there is no gap and no repeat, whichever streams break meanwhile.
  * @module
  */
 import type { ReplicaId } from "../../core/messages/ids.ts";
@@ -61,7 +61,10 @@ export class Tally {
     return this.#next !== null && (this.#sources.get(replica)?.isFull ?? false);
   }
 
-  /** A replica has made a statement, whose signature is valid. Returns false if it says something again: correct ones do not. */
+  /**
+   * A replica has made a statement, whose signature is valid. Returns false if it says something again: correct ones do
+   * not.
+   */
   take(vote: WatchVote, statement: WatchStatement): boolean {
     let source = this.#sources.get(vote.replica);
     // What begins anew has nothing to do with what came before, unless that is still of use.
@@ -108,8 +111,9 @@ export class Tally {
   }
 
   /**
-   * The present. As with a query, a quorum is asked: one of it knows of each result that a client has got. It is the highest number at which one
-   * begins and which f + 1 have reached, so that the numbers before exist. Those who lag, or lie that they are ahead, are given a short time.
+   * The present. As with a query, a quorum is asked: one of it knows of each result that a client has got. It is the
+   * highest number at which one begins and which f + 1 have reached, so that the numbers before exist. Those who lag,
+   * or lie that they are ahead, are given a short time.
    */
   #begin(now: number): number | null {
     const sources = [...this.#sources.values()];
@@ -123,8 +127,8 @@ export class Tally {
   }
 
   /**
-   * A number is missed if f + 1 replicas are beyond it, so that it exists, and no f + 1 can agree on it any more: the others do not have it, or
-   * say different things, or are silent for long.
+   * A number is missed if f + 1 replicas are beyond it, so that it exists, and no f + 1 can agree on it any more: the
+   * others do not have it, or say different things, or are silent for long.
    */
   #missed(next: number, now: number): Agreed | null {
     const sources = [...this.#sources.values()];
@@ -148,7 +152,9 @@ export class Tally {
     return starts.find((start) => this.#agreeing(start) !== null) ?? null;
   }
 
-  /** The (f + 1)-th highest of the first numbers that replicas have to say: f liars can't push it beyond a correct one. */
+  /**
+   * The (f + 1)-th highest of the first numbers that replicas have to say: f liars can't push it beyond a correct one.
+   */
   #firstOfSome(least: number): number {
     const starts = [...this.#sources.values()].map((source) => source.startsFrom(least)[0] ?? least);
     return starts.sort((a, b) => b - a)[this.#needed - 1]!;

@@ -40,8 +40,8 @@ export async function* watchEvents(options: WatcherOptions): AsyncGenerator<read
 }
 
 /**
- * Yields the agreed statements in order, until the signal aborts. While its caller does not ask, little is read. At the end of an epoch the watch goes on
- * with the next one's members, who know the last numbers before, too.
+ * Yields the agreed statements in order, until the signal aborts. While its caller does not ask, little is read. At the
+ * end of an epoch the watch goes on with the next one's members, who know the last numbers before, too.
  */
 async function* agreedChanges(options: WatcherOptions): AsyncGenerator<Agreed, void> {
   let { from } = options;

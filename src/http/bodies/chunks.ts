@@ -1,6 +1,7 @@
 /**
- * The chunks of a request body, read into a buffer of this code's choice. Deno's own reader sets aside 64 KiB for each read, also while nothing
- * arrives: 1,000 bodies a second that are announced and not sent would make 64 MB of garbage a second.
+ * The chunks of a request body, read into a buffer of this code's choice. Deno's own reader sets aside 64 KiB for each
+ * read, also while nothing arrives: 1,000 bodies a second that are announced and not sent would make 64 MB of garbage a
+ * second.
  * @module
  */
 

@@ -31,8 +31,8 @@ export class Deadlines {
   }
 
   /**
-   * No timer is left pending when nobody waits: at some hosts it would keep the program awake, which costs money. But the next deadline is
-   * often set in the same turn, and starting a timer costs 20 us.
+   * No timer is left pending when nobody waits: at some hosts it would keep the program awake, which costs money. But
+   * the next deadline is often set in the same turn, and starting a timer costs 20 us.
    */
   #cancelSoon(): void {
     if (this.#isEnding) return;

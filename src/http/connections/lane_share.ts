@@ -1,6 +1,6 @@
 /**
- * How the peers of one transport share connections in one lane: how long a delivery usually takes, who is slow, and how much time on connections
- * each has had.
+ * How the peers of one transport share connections in one lane: how long a delivery usually takes, who is slow, and how
+ * much time on connections each has had.
  * @module
  */
 import type { Lane, RunningDelivery } from "../../node/ports.ts";

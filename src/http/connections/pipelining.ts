@@ -1,6 +1,7 @@
 /**
- * Requests that come on one connection before the former ones are answered. Deno's server takes them one after another. Node's hands over all that have
- * arrived, up to a thousand at once, and keeps their answers until the other side reads them. So here they wait for their turn.
+ * Requests that come on one connection before the former ones are answered. Deno's server takes them one after another.
+ * Node's hands over all that have arrived, up to a thousand at once, and keeps their answers until the other side reads
+ * them. So here they wait for their turn.
  * @module
  */
 
@@ -31,8 +32,8 @@ export class Pipelining {
   readonly #lines = new WeakMap<Socket, Line>();
 
   /**
-   * Resolves once the system has taken all former answers on the connection of a request, at once on other servers than Node's. False: the connection is cut.
-   * `connection`: what the server passes beside the request.
+   * Resolves once the system has taken all former answers on the connection of a request, at once on other servers than
+   * Node's. False: the connection is cut. `connection`: what the server passes beside the request.
    */
   async turn(connection: unknown): Promise<boolean> {
     const { incoming, outgoing } = (connection ?? {}) as NodeBindings;

@@ -1,6 +1,6 @@
 /**
- * A bounded number of outgoing connections, for hosts that allow no more, such as six in a Durable Object; and a bounded number of
- * outgoing requests in one turn of the host, which begins with each request or alarm that comes in.
+ * A bounded number of outgoing connections, for hosts that allow no more, such as six in a Durable Object; and a
+ * bounded number of outgoing requests in one turn of the host, which begins with each request or alarm that comes in.
  *
  * | rule | so that |
  * | --- | --- |
@@ -11,7 +11,8 @@
  * | a late delivery of such a peer is aborted if others wait | its place is given back |
  * | bulk leaves as many requests of a turn as there are peers | a turn has room for one more vote to all |
  *
- * What waits stays in the bounded outboxes of the peers, so the next delivery to a peer carries all that has gathered meanwhile.
+ * What waits stays in the bounded outboxes of the peers, so the next delivery to a peer carries all that has gathered
+ * meanwhile.
  * @module
  */
 import { millis, type ReplicaId } from "../../core/messages/ids.ts";
@@ -206,7 +207,9 @@ export class ConnectionPool {
     return lane === "deciding" ? maxConnections : Math.max(1, Math.floor(maxConnections / MINOR_PART));
   }
 
-  /** Connections for the slow peers of a group. If most are slow, the fault is rather on this side, and all are tried. */
+  /**
+   * Connections for the slow peers of a group. If most are slow, the fault is rather on this side, and all are tried.
+   */
   #roomOfSlow(group: Group): number {
     const { maxConnections } = this.#options;
     const slow = group.isSlow.filter((isSlow) => isSlow).length;

@@ -74,8 +74,9 @@ function forwardedHops(value: string): readonly string[] {
 }
 
 /**
- * The parts of a text between separators that are not in quotes, without empty ones. It is read from its end, which proxies of this host
- * wrote: a quote that a caller leaves open before that hides nothing. The time is in proportion to the length.
+ * The parts of a text between separators that are not in quotes, without empty ones. It is read from its end, which
+ * proxies of this host wrote: a quote that a caller leaves open before that hides nothing. The time is in proportion to
+ * the length.
  */
 function partsOf(text: string, separator: string): readonly string[] {
   const parts: string[] = [];

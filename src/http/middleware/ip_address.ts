@@ -20,7 +20,10 @@ export function parseIpAddress(text: string): IpAddress | undefined {
   return address;
 }
 
-/** The last texts that were parsed. Each request needs the address of its caller and of its host, and few callers send most requests. */
+/**
+ * The last texts that were parsed. Each request needs the address of its caller and of its host, and few callers send
+ * most requests.
+ */
 const parsed = new Map<string, IpAddress | undefined>();
 const MAX_CACHED = 1_024;
 const MAX_CACHED_CHARACTERS = 64;

@@ -32,8 +32,8 @@ export const MIN_TOKEN_CHARACTERS = 16;
 const PROXY_HEADERS = ["x-forwarded-for", "forwarded", "x-real-ip", "cf-connecting-ip", "via"];
 
 /**
- * Middleware that answers 403 to callers that may not read. A caller whose address nobody knows counts as the host's own
- * program, unless `isSecret`: then it needs a proof or the token.
+ * Middleware that answers 403 to callers that may not read. A caller whose address nobody knows counts as the host's
+ * own program, unless `isSecret`: then it needs a proof or the token.
  * @throws {TypeError} if an address is invalid or the token is too short. The error does not contain the token.
  */
 export function admitReaders(

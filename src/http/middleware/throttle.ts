@@ -19,7 +19,9 @@ export interface ThrottleOptions {
 const MAX_KEYS = 4_096;
 /** Maximum delay of one answer, ms. */
 const MAX_WAIT_MS = 2_000;
-/** On a host whose timers fire so late, ms, an answer costs twice as much as on an idle one; three times at twice that. */
+/**
+ * On a host whose timers fire so late, ms, an answer costs twice as much as on an idle one; three times at twice that.
+ */
 const LATE_MS = 10;
 /** The most that it then costs. */
 const MAX_FACTOR = 20;
@@ -27,9 +29,9 @@ const MAX_FACTOR = 20;
 const LEFT = 31 / 32;
 
 /**
- * Delays the answers to one key (an address, or a member) so that they keep the configured rate. It refuses nothing. A connection carries one
- * request at a time, so a delayed answer costs this host one timer, and the sender cannot send its next request on that
- * connection meanwhile.
+ * Delays the answers to one key (an address, or a member) so that they keep the configured rate. It refuses nothing. A
+ * connection carries one request at a time, so a delayed answer costs this host one timer, and the sender cannot send
+ * its next request on that connection meanwhile.
  */
 export class Throttle {
   readonly #options: ThrottleOptions;
@@ -57,8 +59,8 @@ export class Throttle {
   }
 
   /**
-   * How much more than on an idle host an answer costs. Where a host has too little CPU time for all that it has to do, votes
-   * come before those who ask much.
+   * How much more than on an idle host an answer costs. Where a host has too little CPU time for all that it has to do,
+   * votes come before those who ask much.
    */
   get #factor(): number {
     return Math.min(MAX_FACTOR, 1 + this.#lateMs / LATE_MS);
@@ -110,8 +112,8 @@ export class Pacing {
   }
 
   /**
-   * Before an answer with this status is given. One that nobody gets does not wait: what a host holds for a request is some 100 KB,
-   * and whoever hangs up comes again on a new connection in any case.
+   * Before an answer with this status is given. One that nobody gets does not wait: what a host holds for a request is
+   * some 100 KB, and whoever hangs up comes again on a new connection in any case.
    */
   async after(method: string, caller: Caller, status: number): Promise<void> {
     const isRefused = status >= 400;

@@ -1,7 +1,7 @@
 /**
- * The OpenAPI 3.1 description of the JSON routes. It is made of the schema beside the parser of `/req`, of the table of problems, and of the
- * schemas of answers. (Libraries such as hono-openapi make it of zod or valibot schemas; these would come into every replica on the edge, and
- * cannot check bytes and exact numbers as `/req` must.)
+ * The OpenAPI 3.1 description of the JSON routes. It is made of the schema beside the parser of `/req`, of the table of
+ * problems, and of the schemas of answers. (Libraries such as hono-openapi make it of zod or valibot schemas; these
+ * would come into every replica on the edge, and cannot check bytes and exact numbers as `/req` must.)
  * @module
  */
 import { type ProblemKind, PROBLEMS } from "../problem.ts";

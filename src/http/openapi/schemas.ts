@@ -1,5 +1,6 @@
 /**
- * The JSON that the routes answer, as JSON Schema (draft 2020-12). No field is there that is not described: a test asks a replica, and compares.
+ * The JSON that the routes answer, as JSON Schema (draft 2020-12). No field is there that is not described: a test asks
+ * a replica, and compares.
  * @module
  */
 import { type ProblemKind, PROBLEMS } from "../problem.ts";
@@ -131,7 +132,9 @@ export const EPOCHS: Schema = objectOf({
   ),
 });
 
-/** The body of `POST /epochs/approvals`: a proposal, as `pbft members propose` writes it. Further fields are refused. */
+/**
+ * The body of `POST /epochs/approvals`: a proposal, as `pbft members propose` writes it. Further fields are refused.
+ */
 export const PROPOSAL: Schema = objectOf({
   configuration: described({ type: "object" }, "the configuration of the next epoch"),
   approvals: described({ type: "object", additionalProperties: text }, "signatures in hex, by the members' names"),

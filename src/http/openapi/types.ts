@@ -7,7 +7,10 @@ import type { Hono } from "hono";
 export interface ReqBody {
   /** Who asks: a name of your choice, 1 to 128 bytes of printable characters. */
   readonly clientID: string;
-  /** Larger each time. The same one again gives the same result, and runs nothing twice. Without it the replica makes one. */
+  /**
+   * Larger each time. The same one again gives the same result, and runs nothing twice. Without it the replica makes
+   * one.
+   */
   readonly timestamp?: number;
   /** The state machine's operation: a text, or an object, which is sent as its JSON. */
   readonly operation: string | { readonly [field: string]: unknown };
@@ -177,7 +180,8 @@ export interface ProblemJson {
 }
 
 /**
- * A route of {@linkcode AppType}: its input, its answer, and its errors. A type, as Hono asks for index signatures, which interfaces lack.
+ * A route of {@linkcode AppType}: its input, its answer, and its errors. A type, as Hono asks for index signatures,
+ * which interfaces lack.
  */
 export type JsonRoute<Input, Output> =
   | { readonly input: Input; readonly output: Output; readonly outputFormat: "json"; readonly status: 200 }

@@ -54,7 +54,9 @@ export class MemberConduct {
     return until === undefined ? 0 : Math.max(0, until - this.#options.timer.monotonic());
   }
 
-  /** Counts the faults among the answers to a bundle of a member. The rest of a bundle, refused unread, is one fault. */
+  /**
+   * Counts the faults among the answers to a bundle of a member. The rest of a bundle, refused unread, is one fault.
+   */
   onAnswers(member: ReplicaId, answers: readonly (Rejection | null)[]): void {
     for (const rejection of new Set(answers)) if (rejection && isFault(rejection)) this.onFault(member);
   }

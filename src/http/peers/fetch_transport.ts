@@ -109,7 +109,8 @@ export class FetchTransport implements Transport {
 async function drain(response: Response): Promise<void> {
   const { headers } = response;
   const announced = Number(headers.get("content-length") ?? NaN);
-  // The common case; a third cheaper than reading the stream. A compressed body may be a million times as long as announced.
+  // The common case; a third cheaper than reading the stream. A compressed body may be a million times as long as
+  // announced.
   if (announced <= MAX_ANSWER_BYTES && !headers.has("content-encoding")) return void await response.arrayBuffer();
   if (response.body === null) return;
   const reader = response.body.getReader();

@@ -21,7 +21,9 @@ function send(fetch: typeof globalThis.fetch, url: string, path: string, init?: 
 /** Runs an exchange when the host has a connection for it, and ends it by the signal. */
 type RunExchange = <T>(exchange: (signal: AbortSignal) => Promise<T>) => Promise<T>;
 
-/** The other members as a source of links and of state. Nothing that it gives is trusted: links and blobs are checked. */
+/**
+ * The other members as a source of links and of state. Nothing that it gives is trusted: links and blobs are checked.
+ */
 export function httpSource(fetch: typeof globalThis.fetch = globalThis.fetch, run?: RunExchange): MemberSource {
   const ask = (url: string, path: string, init: RequestInit = {}): Promise<Uint8Array> => {
     const exchange = async (signal = AbortSignal.timeout(TIMEOUT_MS)) => {
@@ -87,7 +89,10 @@ function detailOf(text: string): string {
   }
 }
 
-/** The body of an answer, if it is not larger than any correct answer. Its chunks are copied, so that no small one keeps a large buffer. */
+/**
+ * The body of an answer, if it is not larger than any correct answer. Its chunks are copied, so that no small one keeps
+ * a large buffer.
+ */
 async function readBounded({ body }: Response): Promise<Uint8Array> {
   const all = new GrowingBuffer();
   for await (const chunk of body ?? []) {

@@ -81,7 +81,9 @@ export class PeerLink {
    * later.
    */
   #waitingSince = 0;
-  /** The slowest recent acknowledgement, ms, without the receiver's delay; decays. At first: a guess from the opening. */
+  /**
+   * The slowest recent acknowledgement, ms, without the receiver's delay; decays. At first: a guess from the opening.
+   */
   #slowestAckMs = 0;
   #cancelAckTimer: (() => void) | null = null;
   #cancelOpenTimer: () => void = () => {};

@@ -39,7 +39,10 @@ export interface PeerSocketsOptions {
 
 /** Maximum sockets of one member: one in use, and one that may not be closed yet. A member can always POST instead. */
 const MAX_SOCKETS_PER_MEMBER = 2;
-/** How long messages may be left undecoded after one for which there was no room, ms. A sender that is told `busy` waits as long. */
+/**
+ * How long messages may be left undecoded after one for which there was no room, ms. A sender that is told `busy` waits
+ * as long.
+ */
 const UNREAD_MS = 1_000;
 /** A socket that is not open after this time no longer counts, ms. */
 const OPEN_TIMEOUT_MS = 10_000;

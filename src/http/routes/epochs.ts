@@ -1,7 +1,7 @@
 /**
  * The routes of epochs: `GET /epochs` gives the chain, by which anybody who trusts one epoch gets to the present one;
- * `POST /epochs` says that there is a later epoch; `POST /epochs/state` gives the state to members of a later epoch, who are no
- * members for this replica; and `POST /epochs/approvals` approves of a rotation.
+ * `POST /epochs` says that there is a later epoch; `POST /epochs/state` gives the state to members of a later epoch,
+ * who are no members for this replica; and `POST /epochs/approvals` approves of a rotation.
  * @module
  */
 import { ConfigureError, type Entered, type Epoch } from "../../wire/epochs/mod.ts";
@@ -20,8 +20,8 @@ export interface EpochsHost {
   /** The encoded links after this epoch. */
   linksAfter(epoch: number): readonly Uint8Array[];
   /**
-   * Answers a member of an epoch that fetches its state: with blobs, possibly none. `null` if no member of that epoch, who is
-   * one still, has signed the fetch, or if it asks too much.
+   * Answers a member of an epoch that fetches its state: with blobs, possibly none. `null` if the fetch is not signed by a
+   * member of that epoch who is a member still, or if it asks too much.
    */
   answerFetch(epoch: number, frame: Uint8Array): Promise<readonly Uint8Array[]> | null;
   /** The frames of the last stable checkpoint's certificate of the present epoch. */
@@ -120,8 +120,8 @@ export async function epochState(
 }
 
 /**
- * `POST /epochs/approvals`: takes a proposal that only changes the key of the member that has signed it, and answers with
- * this member's approval, if its operator lets it.
+ * `POST /epochs/approvals`: takes a proposal that only changes the key of the member that has signed it, and answers
+ * with this member's approval, if its operator lets it.
  */
 export async function epochApproval(
   request: Request,

@@ -72,8 +72,8 @@ export class EventFeed {
   }
 
   /**
-   * Opens a stream. It begins with `snapshot`, an event without a number. `after`: the number of the last event that the reader has got,
-   * if it comes back.
+   * Opens a stream. It begins with `snapshot`, an event without a number. `after`: the number of the last event that
+   * the reader has got, if it comes back.
    */
   open(snapshot: Readonly<Record<string, unknown>>, { after = null, network }: ReaderOptions = {}): Response {
     this.#want();

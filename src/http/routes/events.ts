@@ -79,8 +79,8 @@ export class EventStreams implements Observer {
   }
 
   /**
-   * Opens a stream. One address may have at most as many as are left for all others. `messages`: also with each message; `after`: the header
-   * `Last-Event-ID`.
+   * Opens a stream. One address may have at most as many as are left for all others. `messages`: also with each
+   * message; `after`: the header `Last-Event-ID`.
    * @throws {Problem} 429 if there are too many.
    */
   subscribe({ network, messages, after }: SubscribeOptions): Response {

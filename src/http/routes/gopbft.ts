@@ -1,6 +1,7 @@
 /**
- * goPBFT's routes, one per kind of message: `POST /preprepare`, `/prepare`, `/commit` and `/reply`. Each takes one frame and passes it to
- * the node as `POST /messages` does. Our own replicas use `/messages` only; nothing else depends on this file.
+ * goPBFT's routes, one per kind of message: `POST /preprepare`, `/prepare`, `/commit` and `/reply`. Each takes one
+ * frame and passes it to the node as `POST /messages` does. Our own replicas use `/messages` only; nothing else depends
+ * on this file.
  * @module
  */
 import type { MessageKind } from "../../core/messages/messages.ts";

@@ -9,7 +9,10 @@ import { Problem } from "../problem.ts";
 /** Printable: no control characters, no invisible formatting, no lone surrogates, no line separators. */
 const PRINTABLE = "^[^\\p{C}\\p{Zl}\\p{Zp}]+$";
 
-/** The fields as JSON Schema, for `GET /openapi.json`. The functions below check the same, and what a schema cannot say: bytes, exact numbers. */
+/**
+ * The fields as JSON Schema, for `GET /openapi.json`. The functions below check the same, and what a schema cannot say:
+ * bytes, exact numbers.
+ */
 export const REQ_BODY: { readonly [keyword: string]: unknown } = {
   type: "object",
   required: ["clientID", "operation"],

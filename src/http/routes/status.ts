@@ -60,8 +60,8 @@ export function readiness(node: HostedNode): { readonly ready: boolean; readonly
 type NamedEvidence = EvidenceItem & { readonly name: string; readonly epoch: number };
 
 /**
- * `GET /evidence`: proofs that replicas are faulty, those of the present epoch first, then those of epochs that are over.
- * `verifyEvidence` checks them.
+ * `GET /evidence`: proofs that replicas are faulty, those of the present epoch first, then those of epochs that are
+ * over. `verifyEvidence` checks them.
  * @throws {Problem} if those of closed epochs can't be read.
  */
 export async function evidenceJson(
@@ -119,14 +119,20 @@ export function statusJson({ node, clocks, urls, now }: StatusOptions): StatusJs
   };
 }
 
-/** The most open numbers in the text. With four replicas it then fits a screen of 24 lines, beside the command and the prompt. */
+/**
+ * The most open numbers in the text. With four replicas it then fits a screen of 24 lines, beside the command and the
+ * prompt.
+ */
 const MAX_ROWS = 3;
 /** The most characters of a row. */
 const MAX_COLUMNS = 80;
 /** The most of the row that says why the replica is not ready; it may take two lines. */
 const MAX_REASON = 160;
 
-/** The status as text that fits a screen: digests are shortened, and of many open numbers the first are shown. The JSON has everything. */
+/**
+ * The status as text that fits a screen: digests are shortened, and of many open numbers the first are shown. The JSON
+ * has everything.
+ */
 export function statusText({ node, clocks, urls, now }: StatusOptions): string {
   const { name, self, replica, outboxes, inbox, commits, reloads, inputFaults, lastInputFault } = node.status();
   const nameOf = (id: number) => node.genesis.replicas[id]?.name ?? `#${id}`;

@@ -14,7 +14,10 @@ const ORDER_COST = 4;
 /** For each batch the places of its changes in the order of their keys. */
 const orders = new WeakMap<ChangedBatch, Uint32Array>();
 
-/** The changes of what is watched, in the order in which they happened. `looks`: the number of changes that were looked at for it. */
+/**
+ * The changes of what is watched, in the order in which they happened. `looks`: the number of changes that were looked
+ * at for it.
+ */
 export function changesIn(
   batch: ChangedBatch,
   watch: Exclude<Watched, { readonly batches: true }>,

@@ -1,6 +1,7 @@
 /**
- * `GET /watch`: the changes of the state, or the batches, as they are executed; lines that this replica has signed. A reader takes a line when it
- * is ready for it, so a slow one costs nothing; numbers that are no longer kept then are skipped, and the next line's `from` says so.
+ * `GET /watch`: the changes of the state, or the batches, as they are executed; lines that this replica has signed. A
+ * reader takes a line when it is ready for it, so a slow one costs nothing; numbers that are no longer kept then are
+ * skipped, and the next line's `from` says so.
  * @module
  */
 import { millis } from "../../core/messages/ids.ts";
@@ -124,7 +125,10 @@ export class WatchStreams {
   }
 }
 
-/** The last number that this replica has executed, or will execute, as far as it knows: a result that a client has is not above it. */
+/**
+ * The last number that this replica has executed, or will execute, as far as it knows: a result that a client has is
+ * not above it.
+ */
 function presentOf(node: HostedNode): number {
   const { lastExecuted, slots } = node.status().replica;
   return slots.reduce(

@@ -1,6 +1,6 @@
 /**
- * The turns in which the streams of a replica speak: all at the same time, so that a line is made and signed once for all who watch the same; and
- * with a budget, so that watchers take a small share of the replica's time.
+ * The turns in which the streams of a replica speak: all at the same time, so that a line is made and signed once for
+ * all who watch the same; and with a budget, so that watchers take a small share of the replica's time.
  * @module
  */
 import { millis } from "../../core/messages/ids.ts";
@@ -19,8 +19,8 @@ import { changesIn } from "./batch_index.ts";
 /** The least time between two turns, ms. */
 const INTERVAL_MS = 40;
 /**
- * The most new work of one turn: lines, each with a signature; characters of changes; and changes that are looked at, also those that nobody watches.
- * A stream that gets nothing waits for the next turn.
+ * The most new work of one turn: lines, each with a signature; characters of changes; and changes that are looked at,
+ * also those that nobody watches. A stream that gets nothing waits for the next turn.
  */
 const BUDGET = { lines: 16, characters: 512 * 1024, looks: 32 * 1024 };
 /** The most looks of one stream in a turn, if they are at more than one batch: so many streams share a turn. */
@@ -84,7 +84,10 @@ export class Turns {
     this.#wake();
   }
 
-  /** The watched changes of the numbers from `from` on, as many as fit a line and a stream's share; `null`: no more in this turn. */
+  /**
+   * The watched changes of the numbers from `from` on, as many as fit a line and a stream's share; `null`: no more in
+   * this turn.
+   */
   gathered(watch: Watched, from: number): Gathered | null {
     const key = `${from} ${watchText(watch)}`;
     const known = this.#gathered.get(key);

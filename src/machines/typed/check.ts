@@ -35,7 +35,10 @@ export interface Unchecked {
   readonly migrate?: unknown;
 }
 
-/** Checks a definition and completes it. The copies can't be changed. @throws {TypeError} that names what will not do. */
+/**
+ * Checks a definition and completes it. The copies can't be changed.
+ * @throws {TypeError} that names what will not do.
+ */
 export function checkDefinition(definition: Unchecked): Definition {
   checkFields("", definition, FIELDS.definition);
   const { name, version } = definition;
@@ -155,7 +158,10 @@ function checkRunnable(what: string, runnable: Runnable): Runnable {
   return { input, output, run: (state, value, context) => runnable.run(state, value, context) };
 }
 
-/** A field that does not exist would be ignored, such as `inputs` in place of `input`. @throws {TypeError} that names it. */
+/**
+ * A field that does not exist would be ignored, such as `inputs` in place of `input`.
+ * @throws {TypeError} that names it.
+ */
 function checkFields(what: string, value: unknown, fields: readonly string[]): asserts value is object {
   if (typeof value !== "object" || value === null) {
     throw new TypeError(`${what || "the machine"}: expected an object with ${fields.join(", ")}, got ${textOf(value)}`);

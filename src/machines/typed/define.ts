@@ -96,8 +96,8 @@ export function defineMachine<
       /** Fills the empty state `next` from `old`. It must not depend on anything else. If left out, the state stays. */
       readonly state?: (old: ReadonlyStateOf<Former["state"]>, next: StateOf<Fields>, context: MigrationTime) => void;
       /**
-       * In place of `state`, for large states: makes collections entry by entry, a few chunks at a time. What is named here
-       * is made of a collection of the version before; every other collection and counter stays as it is.
+       * In place of `state`, for large states: makes collections entry by entry, a few chunks at a time. What is named
+       * here is made of a collection of the version before; every other collection and counter stays as it is.
        */
       readonly entries?: { readonly [K in keyof Fields]?: EntryMigration<Former["state"], Fields[K]> };
     };

@@ -1,7 +1,7 @@
 /**
- * A migration of a typed machine that makes collections entry by entry. The keys stay, so what it makes has the order of
- * what it reads, and a few chunks are in memory at once. In memory are also the notes of when values expire, if a collection
- * that is made anew has any: they are in another order.
+ * A migration of a typed machine that makes collections entry by entry. The keys stay, so what it makes has the order
+ * of what it reads, and a few chunks are in memory at once. In memory are also the notes of when values expire, if a
+ * collection that is made anew has any: they are in another order.
  * @module
  */
 import type { MigrationContext, MigrationSteps, StreamedMigration } from "../../core/epochs/migrate.ts";

@@ -1,6 +1,6 @@
 /**
- * Typed machines: a state machine from schemas and functions. Its state is loaded by need and its checkpoints cost what has changed,
- * without a thought.
+ * Typed machines: a state machine from schemas and functions. Its state is loaded by need and its checkpoints cost what
+ * has changed, without a thought.
  * @module
  */
 export { defineMachine } from "./define.ts";

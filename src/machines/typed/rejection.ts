@@ -5,10 +5,11 @@
 import { OperationError } from "../../core/state_machine.ts";
 
 /**
- * A typed machine rejected an operation or a query. The message is JSON, `{"error":"tooLittle","detail":{"balance":3}}`.
+ * A typed machine rejected an operation or a query. The message is JSON,
+ * `{"error":"tooLittle","detail":{"balance":3}}`.
  *
- * Besides the errors of the machine's own there are `invalid` (an input that the schema does not allow; `detail.at` is the path of the
- * field), `unknown` (no operation or query has that name) and `malformed` (not JSON of the right form).
+ * Besides the errors of the machine's own there are `invalid` (an input that the schema does not allow; `detail.at` is
+ * the path of the field), `unknown` (no operation or query has that name) and `malformed` (not JSON of the right form).
  */
 export class RejectedOperation extends OperationError {
   /** @ignore */
@@ -39,8 +40,8 @@ export class Rejection {
 }
 
 /**
- * Rejects the operation or the query that is being run: it changes nothing, and its caller gets this error. `error` is one of the machine's
- * `errors`. `ctx.reject` does the same and knows the types of these.
+ * Rejects the operation or the query that is being run: it changes nothing, and its caller gets this error. `error` is
+ * one of the machine's `errors`. `ctx.reject` does the same and knows the types of these.
  */
 export function reject(error: string, detail?: unknown): never {
   throw new Rejection(error, detail);

@@ -29,9 +29,9 @@ export type TestCalls<Types extends MachineTypes> =
   };
 
 /**
- * Makes a machine that can be called without a cluster. Each operation is a batch of its own. After each, the machine is made anew from its
- * chunks, as a replica that restarts does, so that nothing lives on but its state. Clocks, chance, timers and I/O in `run` throw an error that
- * names the replacement, as in `pbft dev` and `pbft simulate`.
+ * Makes a machine that can be called without a cluster. Each operation is a batch of its own. After each, the machine
+ * is made anew from its chunks, as a replica that restarts does, so that nothing lives on but its state. Clocks,
+ * chance, timers and I/O in `run` throw an error that names the replacement, as in `pbft dev` and `pbft simulate`.
  *
  * @throws {TypeError} if it is given something else than a machine of {@linkcode defineMachine}.
  *

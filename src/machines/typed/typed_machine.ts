@@ -52,7 +52,9 @@ export class TypedMachine implements StateMachine {
   readonly #scope = new Scope();
   readonly #state: unknown;
   #listener: ((change: StateChange) => void) | null = null;
-  /** The changes since the last mark: keys, and their former values. `null`: none can be undone, as all is in memory. */
+  /**
+   * The changes since the last mark: keys, and their former values. `null`: none can be undone, as all is in memory.
+   */
   #before: (readonly [key: string, value: string | undefined])[] | null = null;
 
   /** `chunkSize`: for tests. All replicas must use the same. */
@@ -208,7 +210,9 @@ function encodeResult(op: string, runnable: Runnable, result: unknown): Uint8Arr
   return result === undefined ? new Uint8Array() : utf8(jsonText(result, `${op}: result`));
 }
 
-/** An `OperationError` that `run` throws counts as what it is: a rejection in words. A lack of state is none of `run`'s. */
+/**
+ * An `OperationError` that `run` throws counts as what it is: a rejection in words. A lack of state is none of `run`'s.
+ */
 function notOurs(error: unknown): unknown {
   return error instanceof NotLoadedError ? new TypeError("expected no NotLoadedError of run's own") : error;
 }

@@ -16,8 +16,8 @@ export interface Context<Errors = unknown> {
   /** The number of the batch; in a query, of the last one that was executed. */
   readonly sequence: number;
   /**
-   * A number in [0, 1), another one each time and the same on every replica. Anyone who knows the state can tell it in advance, and a primary
-   * can try times: do not draw prizes with it. In a query it is the same at the same number.
+   * A number in [0, 1), another one each time and the same on every replica. Anyone who knows the state can tell it in
+   * advance, and a primary can try times: do not draw prizes with it. In a query it is the same at the same number.
    */
   random(): number;
   /** Rejects: nothing is changed, and the caller gets the error. */
@@ -126,8 +126,8 @@ export interface Definition {
 }
 
 /**
- * A typed machine. It is a function that makes a state machine in its first state, so it can be given wherever one is asked for:
- * `serve({ stateMachine: bank })`.
+ * A typed machine. It is a function that makes a state machine in its first state, so it can be given wherever one is
+ * asked for: `serve({ stateMachine: bank })`.
  */
 export interface Machine<Types extends MachineTypes = MachineTypes> {
   /** Makes a state machine. */

@@ -6,7 +6,10 @@
 import type { Cluster } from "../world/cluster.ts";
 import type { Plan } from "../plan/plan.ts";
 
-/** Round trips that catching up may take: to find out what there is, to ask for it, and to get it; twice each, for a lost message. */
+/**
+ * Round trips that catching up may take: to find out what there is, to ask for it, and to get it; twice each, for a
+ * lost message.
+ */
 const MESSAGES = 12;
 /** Time to start, and to notice that a peer is back, ms. */
 const START_MS = 1_000;
@@ -16,7 +19,9 @@ export function catchUpMs({ network, disk }: Plan): number {
   return START_MS + MESSAGES * (network.mostLatencyMs + disk.mostMs / 10);
 }
 
-/** Checks at that time that all healed replicas have executed everything that had been executed when they were healed. */
+/**
+ * Checks at that time that all healed replicas have executed everything that had been executed when they were healed.
+ */
 export function watchCatchUp(cluster: Cluster, plan: Plan): void {
   const { engine, report, hosts, coverage, checker: { executions } } = cluster.world;
   const { highest } = executions;

@@ -9,7 +9,10 @@ import { isBody, unnamedBlobs } from "../hosts/leaks.ts";
 import type { Machine } from "../hosts/machine.ts";
 import type { World } from "../world/world.ts";
 
-/** The most unreferenced blobs in a store. A process that died during a state transfer leaves its fetched blobs there for a while. */
+/**
+ * The most unreferenced blobs in a store. A process that died during a state transfer leaves its fetched blobs there
+ * for a while.
+ */
 const MOST_UNNAMED = 64;
 
 /** The store of a healed replica contains no unreferenced blobs, unless it is fetching a state. */

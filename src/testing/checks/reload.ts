@@ -74,7 +74,8 @@ export async function checkReload(moment: Moment): Promise<void> {
   const isSealed = rootRead === status.stateRoot && records.some(({ kind }) => kind === "checkpoint");
   coverage.count("reload", persistInputs ? "with its inputs" : "with what binds it");
   const again = core.status();
-  // The one in memory reads chunks, and its timer is held until then. The reloaded one has them all, and its timer fires at its start.
+  // The one in memory reads chunks, and its timer is held until then. The reloaded one has them all, and its timer
+  // fires at its start.
   const isHeld = timers?.suspectAt != null && timers.suspectAt <= timers.awakeMs;
   if (persistInputs && isHeld && again.lastExecuted > status.lastExecuted) return;
   // Numbers that are decided in memory and cannot be executed yet, which others send again; and numbers that a primary
@@ -188,8 +189,8 @@ function patienceLost({ suspectAt, awakeMs, steppedAt }: Timers, { timers }: Sto
   const inStore = timers.suspectAt - timers.awakeMs - sinceMs;
   const mostInStore = inStore + Math.max(0, sinceMs - timers.suspectTimeoutMs / 2);
   const left = suspectAt - awakeMs;
-  // The store may have the timers of another instance, whose clock is ahead. This one read them when that was at most CLOCKS_APART_MS. What it has
-  // waited since then it need not write, until its clock has overtaken the other.
+  // The store may have the timers of another instance, whose clock is ahead. This one read them when that was at most
+  // CLOCKS_APART_MS. What it has waited since then it need not write, until its clock has overtaken the other.
   const aheadMs = timers.steppedAt - steppedAt;
   const unwrittenMs = aheadMs > 0 ? Math.max(0, CLOCKS_APART_MS - aheadMs) : 0;
   // Overdue timers are due at once, however long they are overdue.

@@ -82,7 +82,9 @@ function open(client: Client, watched: Watched, from: number | undefined): Watch
   return "batches" in watched ? client.watch(watched, settings) : client.watch(watched, settings);
 }
 
-/** Waits until a quorum has said where it is: the number at which it begins. Returns `null` if the user has stopped it. */
+/**
+ * Waits until a quorum has said where it is: the number at which it begins. Returns `null` if the user has stopped it.
+ */
 async function beginOf(
   watch: Watch<AnyEvent>,
   { timeoutMs, session, terminal }: {

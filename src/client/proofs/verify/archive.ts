@@ -13,7 +13,10 @@ import { epochsOf } from "../../epochs/following.ts";
 import type { ExecutedBatch } from "../proven.ts";
 import { attempt, ProofError } from "../proof_error.ts";
 
-/** The content of a batch that a quorum committed. @throws {ProofError} or {@linkcode LinkError}, as {@linkcode verifyArchived} says. */
+/**
+ * The content of a batch that a quorum committed.
+ * @throws {ProofError} or {@linkcode LinkError}, as {@linkcode verifyArchived} says.
+ */
 export async function executedBatch(
   first: Genesis,
   archived: ArchivedBatch,

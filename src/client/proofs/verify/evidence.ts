@@ -22,7 +22,8 @@ export async function misconductIn(
 }
 
 /**
- * The misconduct that an item proves in one of these epochs. Whoever has many items follows the chain once, and calls this.
+ * The misconduct that an item proves in one of these epochs. Whoever has many items follows the chain once, and calls
+ * this.
  * @throws {EvidenceError} as {@linkcode verifyEvidence} says.
  */
 export async function misconductAmong(epochs: readonly Epoch[], item: EvidenceItem): Promise<Misconduct> {

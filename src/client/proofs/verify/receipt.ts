@@ -17,7 +17,10 @@ import type { ProvenResult, Receipt } from "../proven.ts";
 import { checkReply, type ReplyCheck } from "../reply_gate.ts";
 import { latestFirst } from "./latest_first.ts";
 
-/** The result that a receipt proves. @throws {ProofError} or {@linkcode LinkError}, as {@linkcode verifyReceipt} says. */
+/**
+ * The result that a receipt proves.
+ * @throws {ProofError} or {@linkcode LinkError}, as {@linkcode verifyReceipt} says.
+ */
 export async function provenResult(
   genesis: Genesis,
   receipt: Receipt,

@@ -85,8 +85,8 @@ export interface CollectionOptions<K, Value> {
   /** The schema of the keys: texts, numbers or lists of these. By default keys are texts. */
   readonly key?: K;
   /**
-   * The field of a value with the agreed time, ms, from which on it is gone: `get` and `range` do not find it, and it is removed when others
-   * are written.
+   * The field of a value with the agreed time, ms, from which on it is gone: `get` and `range` do not find it, and it
+   * is removed when others are written.
    */
   readonly expires?: { [F in keyof Value]: Value[F] extends number ? F : never }[keyof Value] & string;
 }

@@ -1,8 +1,8 @@
 /**
  * Collections and counters on the map of a machine.
  *
- * The entries of a collection `accounts` have the keys `accounts!` and the encoded key, a counter `next` has `next!`. For values that expire,
- * `leases#`, the encoded time, a zero byte and the encoded key say which is next.
+ * The entries of a collection `accounts` have the keys `accounts!` and the encoded key, a counter `next` has `next!`.
+ * For values that expire, `leases#`, the encoded time, a zero byte and the encoded key say which is next.
  * @module
  */
 import type { Collection, CollectionField, Counter, Field, RangeOptions } from "./fields.ts";

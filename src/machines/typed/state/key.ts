@@ -1,9 +1,9 @@
 /**
  * Keys of collections as texts that sort as the keys do. A key is a text, a number, or a list of these.
  *
- * Numbers sort by value and come before texts, texts by their bytes in UTF-8, lists element by element. In the encoding each character is one
- * byte, so that the order by code units is the order by bytes. `s` and a text, `n` and a number in hex, `t` and the elements of a list with
- * a zero byte between them; a zero byte in a text is followed by 0xff.
+ * Numbers sort by value and come before texts, texts by their bytes in UTF-8, lists element by element. In the encoding
+ * each character is one byte, so that the order by code units is the order by bytes. `s` and a text, `n` and a number
+ * in hex, `t` and the elements of a list with a zero byte between them; a zero byte in a text is followed by 0xff.
  * @module
  */
 import { fromUtf8, shown, utf8 } from "../../_text.ts";

@@ -1,5 +1,6 @@
 /**
- * The operation or query that is running: its changes, its time, and whether it may write. The handles of the state look here.
+ * The operation or query that is running: its changes, its time, and whether it may write. The handles of the state
+ * look here.
  * @module
  */
 import type { Draft } from "./draft.ts";

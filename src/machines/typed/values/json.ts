@@ -7,7 +7,10 @@ import { type PathKey, pathText } from "./path.ts";
 /** The deepest value. Deeper ones would end in a stack overflow, at a depth that differs between runtimes. */
 const MAX_DEPTH = 64;
 
-/** The JSON text of a value. @throws {TypeError} that names the first path at which it is not JSON, and the value there. */
+/**
+ * The JSON text of a value.
+ * @throws {TypeError} that names the first path at which it is not JSON, and the value there.
+ */
 export function jsonText(value: unknown, what: string): string {
   if (typeof value !== "string" || !value.isWellFormed()) {
     const flaw = flawOf(value);

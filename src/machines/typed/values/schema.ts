@@ -1,6 +1,6 @@
 /**
- * Schemas of any library that has the Standard Schema interface (https://standardschema.dev): zod, valibot, arktype and others. The
- * interface is a type; nothing of any library is here.
+ * Schemas of any library that has the Standard Schema interface (https://standardschema.dev): zod, valibot, arktype and
+ * others. The interface is a type; nothing of any library is here.
  * @module
  */
 import { type PathKey, pathText } from "./path.ts";
@@ -41,8 +41,8 @@ export type OutputOf<S> = S extends StandardSchema<infer _, infer Output> ? Outp
 const VENDOR = "@pbft/edge unchecked";
 
 /**
- * A type without a check, in place of a schema: any JSON value passes. A client of another program may send anything, so `run` must
- * itself look at what it gets.
+ * A type without a check, in place of a schema: any JSON value passes. A client of another program may send anything,
+ * so `run` must itself look at what it gets.
  */
 export function unchecked<T>(): StandardSchema<T> {
   return { "~standard": { version: 1, vendor: VENDOR, validate: (value) => ({ value: value as T }) } };
@@ -52,8 +52,8 @@ export function unchecked<T>(): StandardSchema<T> {
 export type Validated = { readonly value: unknown } | { readonly at: string };
 
 /**
- * Checks a value. Of several issues the path that sorts first counts, so that the answer does not depend on the order in which a version of
- * a library finds them; its words are left out for the same reason.
+ * Checks a value. Of several issues the path that sorts first counts, so that the answer does not depend on the order
+ * in which a version of a library finds them; its words are left out for the same reason.
  * @throws {TypeError} if the schema is asynchronous.
  */
 export function validate(schema: StandardSchema<unknown, unknown>, what: string, value: unknown): Validated {
