@@ -71,7 +71,8 @@ export class SimulatedWeb implements Web {
     if (this.road.hasSilenced) return false;
     const keeps = new Map<ReplicaId, boolean>();
     for (const { isOver, hosted: { isFaulty, node: { changes }, station: { replica } } } of this.#sites.values()) {
-      if (isOver || isFaulty) continue;
+      // What an instance lacked that has ended, its replica may have said while it ran.
+      if (isFaulty || (isOver && changes.first <= from)) continue;
       keeps.set(replica, (keeps.get(replica) ?? true) && changes.first <= from && through < changes.next);
     }
     const keeping = [...keeps.values()].filter(Boolean).length;
