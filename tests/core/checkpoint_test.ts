@@ -41,3 +41,18 @@ Deno.test("a stable checkpoint needs a quorum of distinct, equal checkpoints at 
   assert(offer([0, 2, 3].map((replica) => checkpoint(replica, { sequence: 7 as SequenceNumber }))));
   assertEquals(offer([checkpoint(0), checkpoint(2), checkpoint(3)]), false);
 });
+
+Deno.test("of each sender all checkpoints within the window are kept, and the highest one above it", () => {
+  const cluster = new Cluster(); // K is 8, and the window ends at 16
+  const kept = (replica: number, sequence: number) => {
+    cluster.step(1, { kind: "checkpoint", checkpoint: checkpoint(replica, { sequence: sequence as SequenceNumber }) });
+    return cluster.host(1).replica!.buffers().checkpoints;
+  };
+  assertEquals(kept(0, 16), 1);
+  assertEquals(kept(0, 32), 2); // the one at the end of the window stays
+  assertEquals(kept(2, 24), 3); // another's higher one is no reason to leave it out
+  assertEquals(kept(0, 24), 3); // it has said something higher
+  assertEquals(kept(0, 40), 3); // in the place of that at 32
+  assertEquals(kept(2, 40), 3);
+  assertEquals(kept(3, 8), 4);
+});

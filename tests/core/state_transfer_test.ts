@@ -52,3 +52,22 @@ Deno.test("blobs that were not requested, and the root page twice, change nothin
     cluster.host(0).replica!.status().lastExecuted,
   );
 });
+
+Deno.test("a request that waits is answered from a fetched state in the step in which that is complete", () => {
+  const cluster = new Cluster();
+  const ada = new TestClient(cluster, 1).open();
+  cluster.crash(2);
+  for (let i = 0; i < 60; i++) ada.call([`x=${i}`]);
+  const request = ada.request(["x=60"]);
+  ada.retry(request);
+  for (let i = 0; i < 20; i++) ada.call([`y=${i}`], { lowestUnanswered: request.message.timestamp });
+  const answered: string[] = [];
+  cluster.onStep = (host, _input, { events, replies }) => {
+    if (host.id !== 2 || !replies.some(({ reply }) => reply.request === request.digest)) return;
+    answered.push(events.map((event) => event.kind === "state-transfer" ? event.phase : "").join(""));
+  };
+  cluster.start(2);
+  cluster.submit(request, [2]);
+  cluster.runFor(10_000);
+  assertEquals(answered, ["finished"]);
+});
