@@ -1,4 +1,5 @@
 import { assertEquals, assertInstanceOf } from "@std/assert";
+import type { Store } from "../../src/node/ports.ts";
 import { MemoryStore } from "../../src/stores/memory.ts";
 import { markLostDisk, restore } from "../../src/node/storage/opening.ts";
 import { StartError } from "../../src/node/storage/store_errors.ts";
@@ -71,5 +72,33 @@ for (const done of [0, 1, 2]) {
     const again = await restore(store, identity).catch((error) => error);
     if (done === 0) assertInstanceOf(again, StartError);
     else assertEquals(again.storedState.lostDisk, NEW_RECOVERY);
+  });
+}
+
+const UNUSABLE: { readonly [why: string]: Record<string, Uint8Array> } = {
+  "its owner's record is rotten": { identity: new Uint8Array([0xff]) },
+  "it has no owner's record": { view: new Uint8Array([0xff]) },
+  "a record is rotten": { view: new Uint8Array([0xff]) },
+};
+
+for (const [why, records] of Object.entries(UNUSABLE)) {
+  Deno.test(`a store is set aside if ${why}, and the one in its place is marked by its first commit`, async () => {
+    let current = new MemoryStore();
+    if (why.startsWith("a record")) await restore(current, identity, { start: "new" });
+    const { version } = await current.load();
+    await current.commit({ records: new Map(Object.entries(records)), blobs: new Map() }, version);
+    let [aside, commits] = [0, 0];
+    const store = wrap<Store>(current, {
+      load: () => current.load(),
+      read: (digests) => current.read(digests),
+      setAside: () => {
+        aside++;
+        current = new MemoryStore();
+        return Promise.resolve();
+      },
+      commit: (...args) => ++commits > 1 ? Promise.reject(new Error("no more")) : current.commit(...args),
+    });
+    await restore(store, identity, { start: "recover" }).catch(() => {});
+    assertEquals([aside, (await restore(current, identity)).storedState.lostDisk], [1, NEW_RECOVERY]);
   });
 }
