@@ -94,6 +94,7 @@ async function runAll(jobs: readonly Job[]): Promise<number> {
     const output = new TestOutput(what);
     if (!isPlain) await show(child, output, index === 0 ? Promise.resolve() : first);
     const { code, signal } = await child.status;
+    stopGroup(child.pid);
     return { code, repeated: output.repeated(code === 0 ? undefined : signal ?? `exit code ${code}`), isPlain };
   }));
   const repeated = ended.flatMap(({ repeated, isPlain }) => isPlain ? [] : repeated);
@@ -106,8 +107,16 @@ function start({ args, lanes = 1, isNice = false, isPlain = false }: Job): Deno.
   const [program, ...rest] = [...nice, Deno.execPath(), ...args];
   const output = isPlain ? "inherit" : "piped";
   const env = { DENO_JOBS: String(lanes) };
-  return new Deno.Command(program!, { args: rest, cwd: root, env, stdin: "null", stdout: output, stderr: output })
-    .spawn();
+  const options = { args: rest, cwd: root, env, stdout: output, stderr: output } as const;
+  return new Deno.Command(program!, { ...options, stdin: "null", detached: true }).spawn();
+}
+
+/** Stops what a run has left behind, such as the replicas of a test that was interrupted: the processes of its group. */
+export function stopGroup(leader: number): void {
+  if (Deno.build.os === "windows") return;
+  try {
+    Deno.kill(-leader, "SIGTERM");
+  } catch { /* nothing is left */ }
 }
 
 /** Shows what a process prints, in short: once `begin` resolves, and from then on as it comes. */

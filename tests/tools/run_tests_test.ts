@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { filesUnder, root, textOf } from "./files.ts";
-import { filesFor, namesPath } from "./run_tests.ts";
+import { filesFor, namesPath, stopGroup } from "./run_tests.ts";
 import { LONGEST, planOf } from "./test_plan.ts";
 
 const all = filesUnder("tests", "_test.ts");
@@ -58,4 +58,22 @@ Deno.test("a file that is loaded with others reports each of its tests, and wher
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+});
+
+Deno.test({
+  name: "what a run leaves behind is stopped after it",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    const run = new Deno.Command("sh", {
+      args: ["-c", "sleep 600 & sleep 600 & echo left"],
+      stdin: "null",
+      stdout: "piped",
+      detached: true,
+    }).spawn();
+    await run.status;
+    stopGroup(run.pid);
+    // It ends when nobody holds it any more.
+    assertEquals(await new Response(run.stdout).text(), "left\n");
+    stopGroup(run.pid);
+  },
 });
