@@ -50,7 +50,7 @@ function hasName(detail: unknown): detail is { readonly name: string } {
 export function rejectionHint(message: string, what: "operation" | "query"): string | undefined {
   const isOurs = /^\{"error":"(?:unknown|invalid)"/.test(message);
   if (!isOurs) return undefined;
-  const list = "pbft repl --machine FILE lists the names; FILE, which exports the machine, has the inputs";
+  const list = "pbft repl --machine FILE lists the names; FILE is the machine's file, where the inputs are defined";
   return what === "query" ? `an operation is sent with pbft call; ${list}` : list;
 }
 
