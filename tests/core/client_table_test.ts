@@ -127,6 +127,7 @@ Deno.test("an unsigned name remembers its last timestamps and refuses older ones
     "refused timestamp-reused",
   ]);
   assertEquals([f.name("ada", 11), f.name("ada", 12)], ["ok run 2", "ok run 3"]);
+  assertEquals([f.name("ada", 11), f.name("ada", 12)], ["ok run 2", "ok run 3"], "the last two are still stored");
   assertEquals([f.name("ada", 10), f.name("ada", 9)], ["refused stale-timestamp", "refused stale-timestamp"]);
   assertEquals(f.name("bob", 9), "ok run 4");
 });
