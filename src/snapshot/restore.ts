@@ -86,6 +86,12 @@ async function claimAsLost(store: Store, self: ReplicaId, { cluster, epochs, cha
   const { genesis, number } = epochs.at(-1)!;
   const member = genesis.replicas[self];
   if (!member) throw new SnapshotError(`self: expected 0 to ${genesis.replicas.length - 1}, got ${self}`);
+  if (genesis.replicas.length === 1) {
+    throw new SnapshotError(
+      "expected a cluster of several members, got one of a single member, whom nobody tells what it has voted: " +
+        "pbft init --from makes a new cluster that begins with the snapshot",
+    );
+  }
   if (number === 0) return await markLostDisk(store, { genesis, cluster, self });
   const { publicKey } = member;
   const entering = { links: chain, epochs, member: { self, publicKey }, hash: sha256, start: "recover" } as const;

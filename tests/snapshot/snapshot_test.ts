@@ -16,8 +16,8 @@ import { Cluster, genesisOf } from "../node/_cluster.ts";
 import { inFolder } from "../tools/folder.ts";
 
 /** A cluster, and what it is asked to write. */
-async function running() {
-  const cluster = await Cluster.open();
+async function running(n = 4) {
+  const cluster = await Cluster.open({ n });
   let timestamp = 0;
   const write = async (from: number, to: number, value = "x".repeat(400)) => {
     for (let i = from; i < to; i++) {
@@ -29,7 +29,7 @@ async function running() {
     }
     await cluster.timer.advance(500);
   };
-  return { cluster, write, source: nodeSource(cluster.node(1)) };
+  return { cluster, write, source: nodeSource(cluster.node(n > 1 ? 1 : 0)) };
 }
 
 async function keysOf(storage: SnapshotStorage, prefix: string): Promise<readonly string[]> {
@@ -107,6 +107,19 @@ Deno.test("a snapshot is restored into an empty store only, and into that of the
     await restoreSnapshot(storage, store, 2 as ReplicaId);
     await assertRejects(() => cluster.open(3 as ReplicaId, store.reopen()), Error, "belongs to another replica");
     await cluster.close();
+  }));
+
+Deno.test("the snapshot of a single member is sound, and is restored as a new cluster only: the member alone would never vote again", () =>
+  inFolder(async (folder) => {
+    const { cluster, write, source } = await running(1);
+    await write(0, 20);
+    const storage = folderStorage(folder);
+    await saveSnapshot(source, storage);
+    await cluster.close();
+    await verifySnapshot(storage);
+    const store = new MemoryStore();
+    await assertRejects(() => restoreSnapshot(storage, store, 0 as ReplicaId), SnapshotError, "pbft init --from");
+    assertEquals((await store.load()).version, 0);
   }));
 
 Deno.test("a replica without a stable checkpoint gives no snapshot", () =>
