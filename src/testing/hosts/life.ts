@@ -13,6 +13,7 @@ import type { ClusterMember } from "../../node/epochs/cluster_member.ts";
 import { type NodeOptions, ReplicaNode } from "../../node/node.ts";
 import type { NodeInternals } from "../../node/options.ts";
 import type { Observer, Transport } from "../../node/ports.ts";
+import { StartError } from "../../node/storage/store_errors.ts";
 import type { Epoch } from "../../wire/epochs/mod.ts";
 import type { FaultInjector } from "../adversary/fault_injector.ts";
 import type { Observed } from "../invariants/invariant_checker.ts";
@@ -38,6 +39,8 @@ export class Life {
   #node: ReplicaNode | null = null;
   #observed: Observed;
   readonly #watch: ProcessWatch | null;
+  /** Whether there was nothing on its disk when it began. */
+  readonly #isNew: boolean;
   /** Steps that the core has made. */
   #steps = 0;
   /** Resolves when it goes on; `null`: it is not paused. */
@@ -51,6 +54,7 @@ export class Life {
     const { engine, coverage, report } = world;
     const note = (what: string) => coverage.count("host", what);
     this.#options = options;
+    this.#isNew = disk.version === 0;
     this.world = world;
     this.seat = this.#seatIn(world);
     this.store = new SimulatedStore({ disk, engine, random, note, report });
@@ -96,6 +100,15 @@ export class Life {
   abandon(): void {
     this.#isOver = true;
     if (this.#options.world.epochs) this.#timer.isDead = true;
+  }
+
+  /**
+   * Whether this error is right: it was started as new, and so was another process that has made the store meanwhile, where
+   * no more than one is meant to run.
+   */
+  isSecond(error: unknown): boolean {
+    const { persistInputs, disk } = this.#options;
+    return error instanceof StartError && this.#isNew && disk.version > 0 && !persistInputs;
   }
 
   /** Resolves when it goes on; `null`: it is not paused. */

@@ -289,7 +289,9 @@ export class Machine implements Station {
     life.abandon();
     const isDisk = error instanceof Error && error.constructor === Error;
     const { world } = this.#options;
-    if (!isDisk && !this.isFaulty) world.report("no-halt", `${this.label} can't start: ${error}`);
+    if (!isDisk && !this.isFaulty && !life.isSecond(error)) {
+      world.report("no-halt", `${this.label} can't start: ${error}`);
+    }
     if (this.#host) this.#host.started(null);
     else world.engine.after(RESTART_MS, () => this.#start());
   }

@@ -163,9 +163,6 @@ function begin(cluster: Cluster, fault: Extract<Fault, { readonly atMs: number }
         network.habits.mostLatencyMs -= 10 * fault.ms;
       };
     case "isolates": {
-      const [{ persistInputs, disk }] = cluster.machinesOf(fault.replica) as [Machine];
-      // A second process that is started as new, too, is rightly refused where no more than one is meant to run.
-      if (!persistInputs && disk.version === 0) return () => {};
       const isolate = cluster.addIsolate(fault.replica);
       return () => cluster.remove(isolate);
     }
