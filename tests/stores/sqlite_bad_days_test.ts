@@ -87,6 +87,40 @@ for (
     }));
 }
 
+for (const [suffix, bytes] of [["", 0], ["", 100], ["-wal", 0], ["-wal", 7]] as const) {
+  Deno.test(`sqlite: a store whose file${suffix} was cut to ${bytes} bytes accepts no more commits`, () =>
+    inFolder(async (path) => {
+      const store = await SqliteStore.open(path);
+      await store.commit(writes(1), 0);
+      await store.check();
+      await Deno.truncate(path + suffix, bytes);
+      // A log is written on where it ended, and what was cut is zeros from then on.
+      if (suffix !== "") await store.commit(writes(2), 1);
+      await assertRejects(() => store.check(), StoreGoneError, `${path}${suffix} was cut`);
+      await aWhile();
+      await assertRejects(() => store.commit(writes(3), suffix === "" ? 1 : 2), StoreGoneError);
+      await store.close();
+    }));
+}
+
+Deno.test("sqlite: a log that SQLite itself has emptied is as good as ever", () =>
+  inFolder(async (path) => {
+    const store = await SqliteStore.open(path);
+    await store.commit(writes(1), 0);
+    const other = new DatabaseSync(path);
+    other.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    assertEquals((await Deno.stat(`${path}-wal`)).size, 0);
+    await store.check();
+    await aWhile();
+    assertEquals(await store.commit(writes(2), 1), 2);
+    other.exec("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)");
+    other.close();
+    await aWhile();
+    assertEquals(await store.commit(writes(3), 2), 3);
+    await store.check();
+    await store.close();
+  }));
+
 Deno.test("sqlite: the error for a damaged file names the repair, and a recovering start renames the file", () =>
   inFolder(async (path, folder) => {
     const store = await SqliteStore.open(path);
