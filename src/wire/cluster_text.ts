@@ -3,6 +3,7 @@
  * @module
  */
 import { type ClusterFile, parseClusterText } from "./cluster_file.ts";
+import { jsonFault } from "./codec/json_fault.ts";
 import { repeatedName } from "./codec/json_keys.ts";
 
 /**
@@ -11,6 +12,12 @@ import { repeatedName } from "./codec/json_keys.ts";
  * @throws {TypeError} that names the field.
  */
 export function readClusterText(text: string): ClusterFile {
+  const fault = jsonFault(text);
+  if (fault !== null) {
+    throw new TypeError(
+      `cluster: expected a cluster file in JSON, got ${text.length} characters that are not JSON: ${fault}`,
+    );
+  }
   const cluster = parseClusterText(text);
   const repeated = repeatedName(text);
   if (repeated === null) return cluster;

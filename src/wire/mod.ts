@@ -21,6 +21,7 @@ export { decodeEvidence, encodeEvidence, type EvidenceItem } from "./evidence.ts
 export { decodeFrame, encodeFrame, encodeReplyFrame, type Frame, framed, frameKind } from "./messages/frame.ts";
 export { encodeGenesis, largestNewViewBytes, parseGenesis } from "./genesis.ts";
 export { GrowingBuffer } from "./codec/growing_buffer.ts";
+export { jsonFault } from "./codec/json_fault.ts";
 export { repeatedName } from "./codec/json_keys.ts";
 export { fromHex, toHex } from "./codec/hex.ts";
 export { inexactNumber } from "./codec/json_numbers.ts";

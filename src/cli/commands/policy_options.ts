@@ -49,16 +49,30 @@ const VARIABLES: Readonly<Record<PolicyVariable, PolicyOption>> = {
 /** The policy of these values. @throws {CliError} naming the option that is wrong. */
 export function policyOf(values: PolicyValues): Policy {
   // An empty variable of a shell must not open a replica to everybody.
-  for (const option of Object.values(VARIABLES)) if (values[option] !== undefined) required(values[option], option);
+  for (const option of Object.values(VARIABLES)) {
+    if (values[option] !== undefined) required(values[option].trim(), option);
+  }
   try {
     return policyFromVariables((name) => {
       const value = values[VARIABLES[name]];
-      return name === "PBFT_READ_TOKEN" && value !== undefined ? readFileSync(value, "utf8") : value;
+      return name === "PBFT_READ_TOKEN" && value !== undefined ? tokenIn(value) : value;
     });
   } catch (error) {
     const message = reasonOf(error).replace(/^[A-Z_]+(?=:)/, (name) => `--${VARIABLES[name as PolicyVariable]}`);
     throw new CliError(`${message} (see --help)`, EXIT.usage);
   }
+}
+
+/** The token in a file. A file without one would be no token at all. */
+function tokenIn(path: string): string {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8").trim();
+  } catch (error) {
+    throw new TypeError(`PBFT_READ_TOKEN: ${path}: ${reasonOf(error)}`);
+  }
+  if (text !== "") return text;
+  throw new TypeError(`PBFT_READ_TOKEN: ${path}: expected a token, got an empty file`);
 }
 
 /** The values as arguments again. */

@@ -5,7 +5,7 @@
  */
 import { readFileSync, statSync } from "node:fs";
 import { parseChainText } from "../../wire/epochs/mod.ts";
-import { fromBase64, toBase64 } from "../../wire/mod.ts";
+import { fromBase64, jsonFault, repeatedName, toBase64 } from "../../wire/mod.ts";
 import { CliError, EXIT, reasonOf } from "../cli_error.ts";
 
 /** A longer file is not read, bytes. */
@@ -21,11 +21,22 @@ export function readJson(path: string, what: string): Readonly<Record<string, un
   } catch (error) {
     throw new CliError(`${path || '""'}: ${reasonOf(error)}`, EXIT.usage);
   }
-  try {
-    const json: unknown = JSON.parse(text);
-    if (typeof json === "object" && json !== null && !Array.isArray(json)) return json as Record<string, unknown>;
-  } catch { /* the same error */ }
-  throw new CliError(`${path}: expected ${what}, a JSON object, got ${text.length} characters of something else`, 2);
+  const fault = jsonFault(text);
+  const json: unknown = fault === null ? JSON.parse(text) : null;
+  if (typeof json === "object" && json !== null && !Array.isArray(json)) {
+    const repeated = repeatedName(text);
+    if (repeated === null) return json as Record<string, unknown>;
+    // Of two values people would see the first one, and the program take the last.
+    throw new CliError(
+      `${path}: ${repeated}: expected one value, got two: the name stands twice in the file`,
+      EXIT.usage,
+    );
+  }
+  const place = fault === null ? "" : `: ${fault}`;
+  throw new CliError(
+    `${path}: expected ${what}, a JSON object, got ${text.length} characters of something else${place}`,
+    EXIT.usage,
+  );
 }
 
 /**
@@ -55,7 +66,10 @@ function linksInText(text: string): readonly Uint8Array[] {
   try {
     return parseChainText(text);
   } catch (error) {
-    throw new CliError(`--chain: ${reasonOf(error)}`, EXIT.usage, { looked: "it was taken for JSON, not for a file" });
+    const fault = jsonFault(text);
+    throw new CliError(`--chain: ${reasonOf(error)}${fault === null ? "" : `: ${fault}`}`, EXIT.usage, {
+      looked: "it was taken for JSON, not for a file",
+    });
   }
 }
 

@@ -7,7 +7,7 @@ import { renameSync, statSync } from "node:fs";
 import { generateKeyPair, importKeyPair } from "../../crypto/mod.ts";
 import { storeTag } from "../../runtime/identity/environment.ts";
 import type { KeyRotation, NextKey } from "../../runtime/identity/key_rotation.ts";
-import { CliError, EXIT } from "../cli_error.ts";
+import { CliError, EXIT, reasonOf } from "../cli_error.ts";
 import { exists, remove } from "../files.ts";
 import { readKey, writeKey } from "../key_file.ts";
 
@@ -25,13 +25,20 @@ function periodMs(option: string, text: string): number {
 
 /** The state file of a key: the given one is that of the member's first key. */
 export function stateFileOf(path: string, privateKey: string): string {
-  const own = ownStateFile(path, privateKey);
-  return exists(own) ? own : path;
+  return isLaterKey(path, privateKey) ? ownStateFile(path, privateKey) : path;
 }
 
 /** Whether a key came later than the member's first one. */
 export function isLaterKey(path: string, privateKey: string): boolean {
-  return exists(ownStateFile(path, privateKey));
+  try {
+    return exists(ownStateFile(path, privateKey));
+  } catch (error) {
+    // The path can't be one, for instance because it is too long.
+    throw new CliError(
+      `--state: expected the path of a file, got ${JSON.stringify(path)}: ${reasonOf(error)}`,
+      EXIT.usage,
+    );
+  }
 }
 
 function ownStateFile(path: string, privateKey: string): string {

@@ -4,7 +4,7 @@
  * @module
  */
 import { readFileSync } from "node:fs";
-import { repeatedName } from "../../wire/mod.ts";
+import { jsonFault, repeatedName } from "../../wire/mod.ts";
 import { CliError, codeOf, EXIT, reasonOf } from "../cli_error.ts";
 import { nearest } from "./nearest.ts";
 import { COMMON_FLAGS, type Flag, type Flags, type Values } from "./verb.ts";
@@ -98,12 +98,9 @@ function settingsFile(
     throw new CliError(`${path}: ${reasonOf(error)}`, EXIT.usage, { next: "name another file with --config" });
   }
   const file = path ?? DEFAULT_FILE;
-  let json: unknown;
-  try {
-    json = JSON.parse(text.replace(/^\ufeff/, ""));
-  } catch (error) {
-    throw new CliError(`${file}: expected JSON: ${reasonOf(error)}`, EXIT.usage);
-  }
+  const fault = jsonFault(text);
+  if (fault !== null) throw new CliError(`${file}: expected JSON: ${fault}`, EXIT.usage);
+  const json: unknown = JSON.parse(text.replace(/^\ufeff/, ""));
   const repeated = repeatedName(text);
   if (repeated !== null) {
     throw new CliError(

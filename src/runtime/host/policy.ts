@@ -86,9 +86,15 @@ function parseOrigins(text: string): readonly string[] {
   });
 }
 
+/** A rate above this limits nothing. */
+const MOST_PER_SECOND = 1e9;
+
 function parseLimit(text: string): RateLimit {
   const [, perSecond, burst] = /^(\d+(?:\.\d+)?)(?:\/(\d+))?$/.exec(text) ?? [];
-  if (Number(perSecond) > 0 && burst !== "0") {
+  if (
+    Number(perSecond) > 0 && Number(perSecond) <= MOST_PER_SECOND && Number(burst ?? 1) > 0 &&
+    Number(burst ?? 1) <= MOST_PER_SECOND
+  ) {
     return { perSecond: Number(perSecond), ...(burst !== undefined && { burst: Number(burst) }) };
   }
   throw new TypeError(`expected a number per second, optionally with a burst, such as 20/100, got ${text}`);
@@ -132,5 +138,7 @@ function parseHosts(text: string): readonly string[] {
 }
 
 function listOf(text: string): readonly string[] {
-  return text.split(/[\s,]+/).filter((part) => part !== "");
+  const parts = text.split(/[\s,]+/).filter((part) => part !== "");
+  if (parts.length === 0) throw new TypeError(`expected a value, got ${text}`);
+  return parts;
 }
