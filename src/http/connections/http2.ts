@@ -29,7 +29,7 @@ interface Line {
 /** With so many at once it is HTTP/2. HTTP/1.1 can have two, if a port is used again while an abandoned request is worked on. */
 const MIN_RUNNING = 3;
 /** The answer to this request closes the connection. A request with a header that HTTP/2 does not have, or of a member, is counted as the first. */
-const MAX_REQUESTS = 16;
+const MAX_REQUESTS = 64;
 /** After more requests that should not have come it is HTTP/2. As many may be of a port that was used again. */
 const MAX_AFTER_CLOSE = 2;
 /** Connections that are remembered. Beyond it the least recently used is forgotten. */
