@@ -16,7 +16,8 @@ const FORBIDDEN: readonly (readonly [what: string, instead: string, use: () => u
   ["performance.now()", "ctx.time", () => performance.now()],
   ["Math.random()", "ctx.random()", () => Math.random()],
   ["crypto.randomUUID()", "ctx.random()", () => crypto.randomUUID()],
-  ["setTimeout()", "answers at once", () => setTimeout(() => {}, 0)],
+  // An input is checked as a client checks it, too, where timers are allowed.
+  ["setTimeout()", "answers at once", () => clearTimeout(setTimeout(() => {}, 0))],
   ["localeCompare()", "without a locale", () => "a".localeCompare("b")],
 ];
 
