@@ -173,11 +173,13 @@ class Run {
 
   /** Clients ask for nothing any more, and Byzantine replicas are off. */
   async #comeToRest(): Promise<void> {
-    const { engine } = this.#world;
+    const { engine, network } = this.#world;
     const { machines, core } = this.#cluster;
     for (const machine of machines) if (machine.isFaulty) machine.crash();
     this.#isOver = true;
-    await engine.run(engine.now + DRAIN_MS, () => this.#violation !== null);
+    // What is still under way may bring a request, and that waits, too.
+    const restsAt = Math.max(engine.now, network.lateUntil);
+    await engine.run(restsAt + DRAIN_MS, () => this.#violation !== null);
     const isUp = (peer: number) => core.includes(peer as ReplicaId);
     for (const machine of machines) {
       if (core.includes(machine.replica)) this.#thorough?.checkRoom(this.#world, machine, isUp);

@@ -332,7 +332,7 @@ export const PROOFS: readonly ProofMutant[] = [
   {
     name: "relays-what-the-primary-has-proposed",
     why: "a primary under load gets each request again from each backup",
-    edits: [resending("if (shown >= most && isProposed?.has(entry.request.digest)) continue;", "")],
+    edits: [resending("if (shown >= most && proposed?.has(entry.request.digest)) continue;", "")],
     tests: ["tests/core/retransmission_test.ts"],
   },
   {

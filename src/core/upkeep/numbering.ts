@@ -39,8 +39,8 @@ export function skipBlock(step: Step): void {
 }
 
 /**
- * Whether a peer has answered a replica that asks at its start that it has received a higher own number. Such an answer does not count, and one
- * peer may lie, so its number is not taken over.
+ * Whether this replica asks at its start, and a peer has received a higher number of it than the next one. That peer's answer does not
+ * count then. Its number is not taken over, as one peer may lie.
  */
 export function isToldOfHigher({ state: { asking, numbering } }: Step): boolean {
   return asking !== null && [...numbering.seen.values()].some((number) => number >= numbering.next);

@@ -72,9 +72,9 @@ export function checkStatus(step: Step): void {
   let shown = 0;
   const most = moved ? 0 : MAX_SHOWN;
   // The primary knows those that it has proposed. If they are proposed in vain, the next view starts with all that wait here.
-  const isProposed = step.isPrimary ? null : proposedRequests(step);
+  const proposed = step.isPrimary ? null : proposedRequests(step);
   for (const entry of state.pending.entries()) {
-    if (shown >= most && isProposed?.has(entry.request.digest)) continue;
+    if (shown >= most && proposed?.has(entry.request.digest)) continue;
     if (entry.relayAt <= now && !step.isPrimary) relay(step, entry, shown++ < most ? "all" : step.primary);
   }
   passOnFilling(step);

@@ -113,7 +113,8 @@ export async function epochState(
     const answer = epochs.answerFetch(epoch, body);
     if (answer) return new Response(pack(await answer), { headers: { "content-type": CBOR } });
     throw new Problem("unknown-signer", {
-      detail: `expected a fetch that a member of epoch ${epoch}, who is one still, has signed, one at a time; this ` +
+      detail:
+        `expected a fetch that is signed by a member of epoch ${epoch} who is a member still, one at a time; this ` +
         `member knows of epoch ${epochs.epoch.number}`,
     });
   }, caller);

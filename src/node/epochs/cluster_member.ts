@@ -160,8 +160,8 @@ export class ClusterMember {
   }
 
   /**
-   * Answers a member of an epoch that fetches its state: with blobs, possibly none. `null` if no member of that epoch, who is
-   * one still, has signed the fetch, or if it asks too much.
+   * Answers a member of an epoch that fetches its state: with blobs, possibly none. `null` if the fetch is not
+   * signed by a member of that epoch who is a member still, or if it asks too much.
    */
   answerFetch(epoch: number, frame: Uint8Array): Promise<readonly Uint8Array[]> | null {
     const asked = this.#epochs[epoch];

@@ -115,6 +115,8 @@ export class Network {
   readonly swallowers: Set<Barrier> = new Set();
   readonly taps: Set<Tap> = new Set();
   readonly habits: NetworkHabits;
+  /** Frames that are minutes late arrive until then, virtual ms. */
+  lateUntil = 0;
   readonly #engine: Engine;
   readonly #random: Random;
 
@@ -184,7 +186,9 @@ export class Network {
         return;
       }
       if (random.chance(lateness)) {
-        return this.#arrive(target, frames, random.between(VERY_LATE_MS.least, VERY_LATE_MS.most), from);
+        const lateMs = random.between(VERY_LATE_MS.least, VERY_LATE_MS.most);
+        this.lateUntil = Math.max(this.lateUntil, this.#engine.now + lateMs);
+        return this.#arrive(target, frames, lateMs, from);
       }
       if (random.chance(cutting)) {
         this.#arrive(target, cut(frames, random), this.latencyMs(), from);
