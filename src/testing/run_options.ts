@@ -19,8 +19,8 @@ export interface RunOptions {
   readonly stateMachine: (replica: ReplicaId) => StateMachine;
   /** Its later versions. Left out: there are none, and no change is to another version. @internal */
   readonly versions?: SimulatedVersions;
-  /** The operations of the clients. */
-  readonly workload: Workload;
+  /** The operations of the clients. Left out: those of the key-value store, on as many registers as the plan says. */
+  readonly workload?: Workload;
   /**
    * The cores of correct replicas; by default `Replica`.
    * @internal

@@ -12,6 +12,7 @@ import { plant, wordsOf } from "./world/faults.ts";
 import { History } from "./clients/history.ts";
 import { HostileClient } from "./clients/hostile_client.ts";
 import { type Demand, livenessMs, operationsOf, type Plan } from "./plan/plan.ts";
+import { keyValueWorkload, type Workload } from "./plan/workload.ts";
 import { Random } from "./random.ts";
 import type { RunOptions, RunReport } from "./run_options.ts";
 import type { Caller, HttpCallers } from "./http/parts.ts";
@@ -49,6 +50,7 @@ class Run {
   readonly #direction: Direction;
   readonly #thorough: Thorough | undefined;
   readonly #options: RunOptions;
+  readonly #workload: Workload;
   readonly #random: Random;
   readonly #world: World;
   readonly #cluster: Cluster;
@@ -68,6 +70,7 @@ class Run {
     this.#thorough = thorough;
     this.#direction = direction ?? { actions: [] };
     this.#options = options;
+    this.#workload = options.workload ?? keyValueWorkload(plan.registers);
     this.#random = new Random(plan.seed ^ 0x5eed);
     this.#world = createWorld(plan, options, {
       random: this.#random,
@@ -97,7 +100,7 @@ class Run {
     this.#http = plan.http && http ? http.createCallers(this.#world, plan.http) : null;
     this.#clients = createClients({
       plan,
-      workload: options.workload,
+      workload: this.#workload,
       world: this.#world,
       history: this.#history,
       random: this.#random,
@@ -159,7 +162,7 @@ class Run {
     const inspector = this.#thorough?.createInspector({
       create,
       allow,
-      workload: this.#options.workload,
+      workload: this.#workload,
       seed: this.#plan.seed,
       maxResultBytes,
       report,
@@ -282,7 +285,7 @@ class Run {
     this.#thorough?.checkDurability(this.#world, this.#cluster.machines);
     this.#thorough?.checkStores(this.#world, this.#cluster.machines);
     // What somebody asked for besides the plan is not in the history.
-    const model = this.#direction.actions.length > 0 ? undefined : this.#options.workload.model;
+    const model = this.#direction.actions.length > 0 ? undefined : this.#workload.model;
     const broken = model && this.#thorough?.findNonLinearizable(this.#history.invocations, model);
     if (broken) report("linearizability", broken);
     if (executions.highest === 0) report("liveness", `nothing was executed in a cluster of ${genesis.replicas.length}`);

@@ -13,7 +13,7 @@ import type { Stores } from "./hosts/disk.ts";
 import { run } from "./run.ts";
 import type { RunOptions, RunReport } from "./run_options.ts";
 import { checkedWorkload, checkMaker } from "./plan/given.ts";
-import { CHUNK_SIZE, keyValueWorkload, type Workload } from "./plan/workload.ts";
+import { CHUNK_SIZE, type Workload } from "./plan/workload.ts";
 import { keyValueVersions } from "./versions/versions.ts";
 import type { CoreMaker } from "./world/world_base.ts";
 
@@ -111,7 +111,7 @@ export function runOptionsOf(options: SimulateOptions): RunOptions {
       : createKeyValue,
     ...!stateMachine && { versions: keyValueVersions(createKeyValue) },
     ...stateMachine && { inspect: { create: stateMachine, allow } },
-    workload: workload ?? keyValueWorkload(),
+    ...workload && { workload },
     ...(createCore && { createCore }),
     ...(createStores && { createStores }),
     ...(trace !== undefined && { trace }),

@@ -25,7 +25,7 @@ Deno.test("two kinds of trouble can be added to one plan", () => {
   assertEquals(plan.limits?.maxNames !== undefined && plan.mostViews !== undefined, true);
 });
 
-for (const kind of ["replays", "alone", "tiny-limits"] as const) {
+for (const kind of ["replays", "alone", "tiny-limits", "restarts"] as const) {
   Deno.test(`two runs of the kind ${kind} find no violation, and cause that trouble`, async () => {
     const report = await simulate({ seed: 1, runs: 2, kinds: [kind] });
     assertEquals(report.violation, null);

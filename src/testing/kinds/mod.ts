@@ -5,7 +5,7 @@
  */
 import type { Demand, Plan } from "../plan/plan.ts";
 import { Random } from "../random.ts";
-import { catchingUp } from "./catching_up.ts";
+import { catchingUp, restarts } from "./absences.ts";
 import { clients } from "./clients.ts";
 import { coalitions } from "./coalitions.ts";
 import { alone, idleNames, tinyLimits } from "./limits.ts";
@@ -53,6 +53,7 @@ export type Kind =
   | "room" // room is given back
   | "alone" // one replica
   | "epochs" // the members, their keys and their rules change
+  | "restarts" // short and many, with a state of many chunks that are loaded by need
   | "http"; // callers with the client library, and programs that post to gateways, over HTTP
 
 const ENTRIES: {
@@ -74,6 +75,7 @@ const ENTRIES: {
   "alone": { lay: alone, share: 0 },
   "epochs": { share: 0.04 },
   "http": { share: 0.04, replicas: [4] },
+  "restarts": { lay: restarts, share: 0.02, replicas: [4] },
 };
 
 /** Their names. */

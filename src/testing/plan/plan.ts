@@ -142,6 +142,8 @@ export interface Plan {
   readonly signedClients: readonly ClientHabits[];
   /** Clients without keys. */
   readonly unsignedClients: readonly ClientHabits[];
+  /** How many registers they use of the key-value store; 5 if left out. */
+  readonly registers?: number;
   /** The network where no fault changes it. */
   readonly network: NetworkHabits;
   /** The disks where no fault changes them. */

@@ -19,14 +19,19 @@ export interface Workload {
   readonly model?: Model;
 }
 
-const REGISTERS = ["a", "b", "c", "d", "e"];
+const REGISTERS = 5;
+const LETTERS = "abcdefghijklmnopqrstuvw";
 const COUNTERS = ["x", "y", "z"];
 
-/** Registers and counters of the key-value store, each touched by many clients. */
-export function keyValueWorkload(): Workload {
+/** Registers and counters of the key-value store, each touched by many clients. `count`: of the registers. */
+export function keyValueWorkload(count: number = REGISTERS): Workload {
+  const registers = Array.from({ length: count }, (_, i) => {
+    const letter = LETTERS[i % LETTERS.length]!;
+    return letter.repeat(1 + Math.floor(i / LETTERS.length));
+  });
   return {
-    operation: (random, id) => encodeOperation(operationOf(random, id)),
-    query: (random) => encodeOperation({ op: "get", key: random.pick(random.chance(0.4) ? COUNTERS : REGISTERS) }),
+    operation: (random, id) => encodeOperation(operationOf(random, registers, id)),
+    query: (random) => encodeOperation({ op: "get", key: random.pick(random.chance(0.4) ? COUNTERS : registers) }),
     model: keyValueModel(),
   };
 }
@@ -46,12 +51,12 @@ export function keyValueModel(): Model {
   };
 }
 
-function operationOf(random: Random, id: number): KeyValueOperation {
+function operationOf(random: Random, registers: readonly string[], id: number): KeyValueOperation {
   if (random.chance(0.4)) {
     const key = random.pick(COUNTERS);
     return random.chance(0.8) ? { op: "incr", key, by: random.int(1, 3) } : { op: "get", key };
   }
-  const key = random.pick(REGISTERS);
+  const key = random.pick(registers);
   const kind = random.next();
   // Now and then an earlier value, so that old states come back.
   if (kind < 0.4) return { op: "set", key, value: random.chance(0.3) ? random.pick(["on", "off"]) : `${id}` };
