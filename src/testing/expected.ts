@@ -42,6 +42,7 @@ const EXPECTED: { readonly [group: string]: readonly string[] } = {
     "disk-failures": true,
     "slow-disk": true,
     "lost-disk": true,
+    "old-disk": true,
     "byzantine": true,
     "twins": true,
     "hostile-client": true,

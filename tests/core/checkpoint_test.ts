@@ -28,6 +28,22 @@ Deno.test("a replica that lags gets a stable checkpoint as one certificate, even
   cluster.assertAlike();
 });
 
+// Its store is an old copy, as it does not know what it has proposed there.
+Deno.test("a primary proposes no number up to a stable checkpoint of the others", () => {
+  const cluster = new Cluster();
+  const ada = new TestClient(cluster, 1).open();
+  ada.call(["x=1"]);
+  const { lastExecuted } = cluster.host(0).replica!.status();
+  assert(lastExecuted < 8);
+  const checkpoints = [1, 2, 3].map((replica) => checkpoint(replica));
+  cluster.step(0, {
+    kind: "stable-checkpoint",
+    stable: signed({ kind: "stable-checkpoint", replica: 1 as ReplicaId, checkpoints }),
+  });
+  const { messages } = cluster.step(0, { kind: "request", request: ada.request(["x=2"]) });
+  assertEquals(messages.map(({ message }) => message.message.kind), []);
+});
+
 Deno.test("a stable checkpoint needs a quorum of distinct, equal checkpoints at a multiple of K", () => {
   const cluster = new Cluster();
   const offer = (checkpoints: ReturnType<typeof checkpoint>[]) => {

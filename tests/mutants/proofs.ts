@@ -446,6 +446,20 @@ export const PROOFS: readonly ProofMutant[] = [
     tests: ["tests/core/own_messages_test.ts"],
   },
   {
+    name: "copy-of-a-recovery-is-trusted",
+    why:
+      "a copy of the store that was made during a recovery ends it at the old bound, although the replica has voted above it",
+    edits: [own("if (!lostDisk || isAfterRecovery(lostDisk, own)) {", "if (!lostDisk) {")],
+    tests: ["tests/node/old_copy_test.ts"],
+  },
+  {
+    name: "proposes-what-is-stable",
+    why:
+      "a primary with an old copy of its store gives numbers up to the stable checkpoint of the others to other batches",
+    edits: [normalCase("  if (stableSequence(state.ahead ?? []) > state.lastProposed) return;\n", "")],
+    tests: ["tests/core/checkpoint_test.ts"],
+  },
+  {
     name: "asks-with-old-numbers",
     why:
       "a replica that asks at its start, and has been overtaken by an instance that is gone, asks with numbers that are used for ever",

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { ReplicaId } from "../../src/core/messages/ids.ts";
 import type { ReplicaEvent } from "../../src/core/events.ts";
+import type { MemoryStore } from "../../src/stores/memory.ts";
 import { utf8 } from "../../src/wire/mod.ts";
 import { Cluster } from "./_cluster.ts";
 
@@ -56,6 +57,38 @@ for (
     await cluster.close();
   });
 }
+
+Deno.test("a copy of a store that was made during a recovery is an old one once the replica has voted again", async () => {
+  const { cluster, write, told } = await openCluster();
+  const store = () => cluster.stores.get(2 as ReplicaId)!;
+  const isRecovering = () => cluster.node(2).status().replica.recovering;
+  /** Restarts it on a copy; returns the last copy that was made before it voted again. */
+  const restore = async (copy: MemoryStore) => {
+    cluster.crash(2);
+    cluster.stores.set(2 as ReplicaId, copy);
+    await cluster.start(2);
+    let last = store().copy();
+    // If it is the primary, the others have to replace it first.
+    for (let ms = 0; ms < 1_000 || (isRecovering() && ms < 200_000); ms += 10) {
+      if (isRecovering()) last = store().copy();
+      await cluster.timer.advance(10);
+    }
+    return last;
+  };
+  await write(6);
+  const old = store().copy();
+  await write(3);
+  cluster.network.latencyMs = 20;
+  const amid = await restore(old);
+  cluster.network.latencyMs = 0;
+  assertEquals([told("old-copy"), told("recovered")], [[2], [2]]);
+  // Two votes that are not behind a stable checkpoint.
+  await write(2 + (4 - cluster.node(0).status().replica.lastExecuted % 4) % 4);
+  await restore(amid);
+  assertEquals([told("old-copy"), told("recovered")], [[2, 2], [2, 2]]);
+  for (const id of cluster.ids) assertEquals(cluster.node(id).status().replica.evidence, []);
+  await cluster.close();
+});
 
 Deno.test("a replica that starts with a complete store does not recover, whichever it is, in whatever order the replicas restart", async () => {
   const { cluster, write, told } = await openCluster();

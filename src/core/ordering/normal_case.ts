@@ -11,6 +11,7 @@ import { type Digest, type Millis, sequenceNumber, type View } from "../messages
 import { isAwaited, isHeldBack, matchingCommits, matchingPrepares, type Slot } from "./message_log.ts";
 import type { Batch, Commit, Decision, Prepare, PrePrepare, Signed, Verified } from "../messages/messages.ts";
 import { measureRound } from "../views/view_timeout.ts";
+import { stableSequence } from "../messages/certificates.ts";
 import { primaryOf } from "../messages/quorum.ts";
 import type { Environment } from "../io.ts";
 import { isHalfFull, takeBatch } from "./pending_requests.ts";
@@ -29,6 +30,8 @@ const CLOSING_DEPTH = 64;
 export function propose(step: Step): void {
   const { state, env } = step;
   if (!step.isPrimary || !step.isActive || !step.mayVote || state.transfer) return;
+  // Up to a stable checkpoint all numbers are decided. A primary that does not know of its own proposals there has an old copy of its store.
+  if (stableSequence(state.ahead ?? []) > state.lastProposed) return;
   while (state.lastProposed - state.lastExecuted < depthOf(step) && state.lastProposed < state.log.high) {
     const isFilling = state.lastProposed < state.filling.through || mustFill(state);
     if (state.lastProposed > state.lastExecuted && !nextIsHalfFull(step) && !isFilling) return;

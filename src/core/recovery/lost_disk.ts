@@ -30,6 +30,18 @@ export function startRecovery(step: Step): void {
   if (lostDisk?.challenge === 0) note(step, { ...lostDisk, challenge: Math.max(1, step.now) as Millis });
 }
 
+/**
+ * At a later start: only answers to the new challenge count from now on. Reports from before it may be as old as the store. If they
+ * gave a bound, that stays. Returns whether the replica does not wait for reports.
+ */
+export function renewRecovery(step: Step, challenge: Millis): boolean {
+  const { lostDisk } = step.state;
+  if (!lostDisk) return true;
+  const reports = lostDisk.bound === null ? NEW_RECOVERY.reports : lostDisk.reports;
+  note(step, { ...lostDisk, challenge, reports });
+  return lostDisk.bound !== null;
+}
+
 /** It turns out in operation that the store lacks messages that this replica has sent: starts the recovery. */
 export function declareLostDisk(step: Step): void {
   for (const bySender of step.state.checkpoints.values()) bySender.delete(step.self);
@@ -98,11 +110,12 @@ function highestLeftFor({ n, f, quorum }: Step, reports: LostDisk["reports"]): V
   return views[quorum + views.length - n - f]! + 1 as View;
 }
 
-/** Ends the recovery once a checkpoint at or above the bound is stable and its state is there. */
+/** Ends the recovery once a checkpoint at or above the bound is stable, its state is there, and nobody is asked any more. */
 export function checkRecovery(step: Step): void {
   const { state } = step;
-  const { lostDisk } = state;
-  if (!lostDisk || lostDisk.bound === null || stableSequence(state.stable) < lostDisk.bound || state.transfer) return;
+  const { lostDisk, asking } = state;
+  if (!lostDisk || lostDisk.bound === null || asking || state.transfer) return;
+  if (stableSequence(state.stable) < lostDisk.bound) return;
   const left = Math.max(lostDisk.left, highestLeftFor(step, lostDisk.reports));
   note(step, null);
   step.event({ kind: "recovered", sequence: lostDisk.bound });

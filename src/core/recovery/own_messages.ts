@@ -21,7 +21,7 @@
  */
 import { type Millis, sequenceNumber } from "../messages/ids.ts";
 import type { Input } from "../io.ts";
-import { declareLostDisk } from "./lost_disk.ts";
+import { declareLostDisk, renewRecovery } from "./lost_disk.ts";
 import type {
   Checkpoint,
   Commit,
@@ -36,6 +36,7 @@ import type {
 } from "../messages/messages.ts";
 import { primaryOf } from "../messages/quorum.ts";
 import { noteSeen } from "../upkeep/numbering.ts";
+import type { LostDisk } from "../records.ts";
 import type { ReplicaState } from "../state.ts";
 import { resumeVoting } from "./resume_voting.ts";
 import type { Step } from "../step.ts";
@@ -44,11 +45,13 @@ import { sendStatus } from "../upkeep/own_status.ts";
 type OwnMessage = PrePrepare | Prepare | Commit | Checkpoint | ViewChange;
 
 /**
- * At a start with a store: asks the others. A replica that knows that it lost its disk asks for more (lost_disk.ts).
+ * At a start with a store: asks the others. A replica that knows that it lost its disk asks for more (lost_disk.ts). If it knows its
+ * bound, too, it asks as any other, because its store may be a copy that was made during the recovery.
  */
 export function askForOwnMessages(step: Step): void {
-  if (step.n === 1 || step.state.lostDisk) return;
-  step.state.asking = { challenge: Math.max(1, step.now) as Millis, answered: new Set() };
+  if (step.n === 1) return;
+  const challenge = Math.max(1, step.now) as Millis;
+  if (renewRecovery(step, challenge)) step.state.asking = { challenge, answered: new Set() };
 }
 
 /**
@@ -66,7 +69,7 @@ export function noteAnswer(step: Step, { replica, echo, seen }: Status): void {
   else if (echo === 0 && !asking.answered.has(replica)) sendStatus(step, replica);
   if (asking.answered.size < step.quorum - 1) return;
   step.state.asking = null;
-  resumeVoting(step);
+  if (step.mayVote) resumeVoting(step);
 }
 
 /** Answers a replica that asks: with its own messages, then with this replica's status. */
@@ -126,8 +129,9 @@ function viewChangeIn({ self }: Step, { viewChanges }: NewView): ViewChange | nu
 export function isUnknownOwnMessage(step: Step, input: Input): boolean {
   const own = ownMessageIn(step, input);
   if (own?.replica !== step.self || !isOfItsRole(step, own)) return false;
-  if (!step.state.lostDisk) {
-    if (isKnown(step, own)) return false;
+  const { lostDisk } = step.state;
+  if (!lostDisk && isKnown(step, own)) return false;
+  if (!lostDisk || isAfterRecovery(lostDisk, own)) {
     step.state.asking = null;
     step.event({ kind: "old-copy", message: own.kind, sequence: own.kind === "view-change" ? null : own.sequence });
     declareLostDisk(step);
@@ -142,6 +146,14 @@ export function isUnknownOwnMessage(step: Step, input: Input): boolean {
 function isOfItsRole({ self, n }: Step, own: OwnMessage): boolean {
   if (own.kind === "pre-prepare") return primaryOf(own.view, n) === self;
   return own.kind !== "prepare" || primaryOf(own.view, n) !== self;
+}
+
+/**
+ * Whether this replica can only have sent this message after it had recovered. Then its store is a copy that was made during that
+ * recovery: before it nothing was sent above the bound, and during it nothing at all.
+ */
+function isAfterRecovery({ bound }: LostDisk, own: OwnMessage): boolean {
+  return own.kind !== "view-change" && bound !== null && own.sequence > bound;
 }
 
 /**

@@ -71,6 +71,15 @@ export class Disk {
     this.isLost = true;
   }
 
+  /** Copies it, and returns the function that replaces the disk by that copy. `null`: a real store lies beneath. */
+  copy(): (() => void) | null {
+    const [version, records, blobs] = [this.version, new Map(this.records), new Map(this.blobs)];
+    return this.#stores ? null : () => {
+      this.replace();
+      Object.assign(this, { version, records, blobs });
+    };
+  }
+
   /** Replaces the disk by an empty one for another replica. */
   replace(): void {
     this.isLost = false;

@@ -124,9 +124,9 @@ export class InvariantChecker {
     for (const committed of storedState.committed) this.executions.stored(replica, committed);
   }
 
-  /** A correct replica has lost its disk. */
-  lostDisk(replica: ReplicaId): void {
-    this.#votes?.lost(replica);
+  /** A correct replica has lost its disk. `isOld`: it has an older copy in its place. */
+  lostDisk(replica: ReplicaId, isOld: boolean): void {
+    this.#votes?.lost(replica, isOld);
   }
 
   /** A client is refused because its session is gone. */
@@ -189,7 +189,7 @@ export class InvariantChecker {
         this.#coverage.count("event", event.kind);
         return this.#trace.line(label, () => `votes again: ${event.sequence} is stable`);
       case "old-copy":
-        // Nobody restores old copies in a simulation, so this replica's own records are lost.
+        if (this.#votes?.memory(replica).isOld) return this.#trace.line(label, () => "its store is an old copy");
         return this.#report("self-consistency", `${label} does not know of its ${event.message} on ${event.sequence}`);
       case "contradiction":
         this.#coverage.count("event", event.kind);

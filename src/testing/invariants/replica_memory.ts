@@ -28,6 +28,8 @@ export interface Memory {
   /** O of the new-view that it is in. */
   carried: ReadonlyMap<number, Digest>;
   recovering: boolean;
+  /** Its disk was once replaced by an older copy. */
+  isOld: boolean;
   /** The highest number that it has ever voted for and the highest view that it has left for, over all losses of its disk. */
   highestVote: number;
   highestLeft: number;
@@ -48,6 +50,7 @@ export function emptyMemory(before?: Memory): Memory {
     entered: new Set(),
     carried: new Map(),
     recovering: false,
+    isOld: before?.isOld ?? false,
     highestVote: before?.highestVote ?? 0,
     highestLeft: before?.highestLeft ?? 0,
     begun: before?.begun ?? new Set(),

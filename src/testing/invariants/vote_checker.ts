@@ -65,10 +65,11 @@ export class VoteChecker {
     this.#options = options;
   }
 
-  /** A replica's disk is replaced by an empty one, perhaps again before it has recovered from the last time. */
-  lost(replica: ReplicaId): void {
+  /** A replica's disk is replaced by an empty or older one, perhaps again before it has recovered from the last time. */
+  lost(replica: ReplicaId, isOld: boolean): void {
     const before = this.#memories.get(replica);
-    if (before) this.#memories.set(replica, { ...this.#empty(before), recovering: true });
+    if (!before) return;
+    this.#memories.set(replica, { ...this.#empty(before), recovering: true, isOld: isOld || before.isOld });
   }
 
   /** A replica has been read from its store. The contents count as recorded, even if nobody has heard of them yet. */

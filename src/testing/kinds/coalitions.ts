@@ -21,7 +21,8 @@ export function coalitions(plan: Plan, random: Random): Plan {
   const members = random.chance(0.6) ? ids.slice(0, f) : random.shuffled(ids).slice(0, f);
   const schemes = random.shuffled(SCHEME_NAMES).slice(0, random.int(2, 6));
   const others = random.chance(ALONE) ? [] : plan.faults.filter((fault) => {
-    if (fault.kind === "byzantine" || fault.kind === "twins" || fault.kind === "lost-disk") return false;
+    if (fault.kind === "byzantine" || fault.kind === "twins") return false;
+    if (fault.kind === "lost-disk" || fault.kind === "old-disk") return false;
     return !("replica" in fault) || !members.includes(fault.replica);
   });
   // A replica believes most while it does not know yet what it has said, and nobody else can tell it.

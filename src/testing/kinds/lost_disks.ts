@@ -36,3 +36,21 @@ function losses(plan: Plan, random: Random, replica: ReplicaId): Fault[] {
   }
   return faults.filter((fault) => "atMs" in fault && fault.atMs < 0.95 * plan.durationMs);
 }
+
+/** Disks are replaced by older copies of them, and nobody tells the replicas; or such a disk and a lost one, or a liar. */
+export function oldDisks(plan: Plan, random: Random): Plan {
+  const [whose, other] = random.shuffled(idsOf(plan));
+  const faults: Fault[] = [];
+  let atMs = random.between(1_000, 0.4 * plan.durationMs);
+  for (let left = random.int(1, 3); left > 0 && atMs < 0.8 * plan.durationMs; left--) {
+    const forMs = random.pick([20, 300, 3_000, 15_000]) * random.between(0.5, 1.5);
+    faults.push({ kind: "old-disk", replica: whose!, atMs, forMs });
+    atMs += forMs + random.pick([50, 1_000, 15_000]) * random.between(0.5, 1.5);
+  }
+  if (maxFaulty(plan.replicas) > 1 && random.chance(0.7)) {
+    if (random.chance(0.5)) faults.push(...losses(plan, random, other!));
+    else faults.push({ kind: "coalition", members: [other!], schemes: ["false-losses"], seed: random.seed() });
+  }
+  // A replica that keeps its inputs is started for each message, and does not ask what it has sent.
+  return { ...quietPlan(plan, faults), persistInputs: false, isCalm: false };
+}

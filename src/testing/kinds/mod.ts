@@ -10,7 +10,7 @@ import { clients } from "./clients.ts";
 import { coalitions } from "./coalitions.ts";
 import { alone, idleNames, tinyLimits } from "./limits.ts";
 import { links } from "./links.ts";
-import { lostDisks } from "./lost_disks.ts";
+import { lostDisks, oldDisks } from "./lost_disks.ts";
 import { replays } from "./replays.ts";
 import { slowDisks } from "./slow_disks.ts";
 import { longTime, wrongClocks } from "./time.ts";
@@ -54,6 +54,7 @@ export type Kind =
   | "alone" // one replica
   | "epochs" // the members, their keys and their rules change
   | "restarts" // short and many, with a state of many chunks that are loaded by need
+  | "old-disks" // replaced by older copies, unknown to the replica
   | "http"; // callers with the client library, and programs that post to gateways, over HTTP
 
 const ENTRIES: {
@@ -75,6 +76,7 @@ const ENTRIES: {
   "alone": { lay: alone, share: 0 },
   "epochs": { share: 0.04 },
   "http": { share: 0.04, replicas: [4] },
+  "old-disks": { lay: oldDisks, share: 0.02, replicas: [4, 4, 5, 7, 7] },
   "restarts": { lay: restarts, share: 0.02, replicas: [4] },
 };
 

@@ -103,6 +103,8 @@ export type Fault =
   | ({ readonly kind: "slow-disk"; readonly replica: ReplicaId; readonly ms: number } & Span)
   /** It restarts with an empty store, and knows it. Counts among the f. */
   | ({ readonly kind: "lost-disk"; readonly replica: ReplicaId } & Span)
+  /** Its disk is copied. At the end it restarts on the copy, and does not know. Counts among the f. Not with real stores. */
+  | ({ readonly kind: "old-disk"; readonly replica: ReplicaId } & Span)
   /** Counts among the f. */
   | {
     readonly kind: "byzantine";
@@ -200,19 +202,23 @@ export interface HttpPlan {
 
 /** The replicas that a plan makes faulty. */
 export function faultyReplicas({ faults }: Pick<Plan, "faults">): readonly ReplicaId[] {
-  const faulty = faults.flatMap((fault) =>
-    fault.kind === "coalition"
-      ? fault.members
-      : fault.kind === "byzantine" || fault.kind === "twins" || fault.kind === "lost-disk"
-      ? [fault.replica]
-      : []
-  );
-  return [...new Set(faulty)].sort((a, b) => a - b);
+  return sorted(faults.flatMap((fault) => {
+    return fault.kind === "lost-disk" || fault.kind === "old-disk" ? [fault.replica] : liarsIn(fault);
+  }));
 }
 
-/** The faulty replicas that may send anything. A replica that has lost its disk is honest. */
+/** The faulty replicas that may send anything. A replica that has lost its disk, or has an old one, is honest. */
 export function lyingReplicas({ faults }: Pick<Plan, "faults">): readonly ReplicaId[] {
-  return faultyReplicas({ faults: faults.filter(({ kind }) => kind !== "lost-disk") });
+  return sorted(faults.flatMap(liarsIn));
+}
+
+function liarsIn(fault: Fault): readonly ReplicaId[] {
+  if (fault.kind === "coalition") return fault.members;
+  return fault.kind === "byzantine" || fault.kind === "twins" ? [fault.replica] : [];
+}
+
+function sorted(ids: readonly ReplicaId[]): readonly ReplicaId[] {
+  return [...new Set(ids)].sort((a, b) => a - b);
 }
 
 /** How many operations the clients of a plan ask for. */

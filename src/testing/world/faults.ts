@@ -6,7 +6,7 @@ import type { ReplicaId } from "../../core/messages/ids.ts";
 import { replay } from "../coalitions/replayer.ts";
 import { EPOCH_MS } from "./clock.ts";
 import type { Cluster } from "./cluster.ts";
-import { seatOf } from "./world.ts";
+import { seatOf, type World } from "./world.ts";
 import type { Machine } from "../hosts/machine.ts";
 import type { Barrier, NetworkHabits, Sieve } from "./network.ts";
 import type { Fault, NetworkFault } from "../plan/plan.ts";
@@ -100,11 +100,19 @@ function begin(cluster: Cluster, fault: Extract<Fault, { readonly atMs: number }
         machine.crash();
         machine.disk.lose();
       }
-      for (const each of world.epochs?.all ?? [world]) {
-        const seat = seatOf(each, fault.replica);
-        if (seat !== null) each.checker.lostDisk(seat);
-      }
+      tellOfLoss(world, fault.replica, false);
       return () => machines.forEach((machine) => machine.start());
+    }
+    case "old-disk": {
+      const copies = cluster.machinesOf(fault.replica).map((machine) => ({ machine, putBack: machine.disk.copy() }));
+      return () => {
+        for (const { machine, putBack } of copies) {
+          machine.crash();
+          putBack?.();
+        }
+        tellOfLoss(world, fault.replica, true);
+        for (const { machine } of copies) machine.start();
+      };
     }
     case "partition": {
       const side = new Set(fault.side);
@@ -180,6 +188,14 @@ function begin(cluster: Cluster, fault: Extract<Fault, { readonly atMs: number }
       ends.push(change(machines, ({ disk }) => disk.habits, "mostMs", mostMs));
       return () => ends.forEach((end) => end());
     }
+  }
+}
+
+/** A replica does not know any more what it has sent. */
+function tellOfLoss(world: World, replica: ReplicaId, isOld: boolean): void {
+  for (const each of world.epochs?.all ?? [world]) {
+    const seat = seatOf(each, replica);
+    if (seat !== null) each.checker.lostDisk(seat, isOld);
   }
 }
 

@@ -33,7 +33,7 @@ export const RECOVERY: readonly Mutant[] = [
   {
     name: "lost-disk-ends-before-the-bound",
     why: "it votes again before a checkpoint at its bound is stable (TOCS §4)",
-    edits: [lost("stableSequence(state.stable) < lostDisk.bound || ", "")],
+    edits: [lost("  if (stableSequence(state.stable) < lostDisk.bound) return;\n", "")],
     breaks: ["self-consistency", "watermarks", "write-ahead", "view-changes"],
   },
   {
