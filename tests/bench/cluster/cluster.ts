@@ -8,7 +8,7 @@ import { memberNames } from "../../../src/cli/local_cluster/member_names.ts";
 import { freePorts } from "../../tools/ports.ts";
 import { Proxies } from "../wan/proxies.ts";
 import { V8_FLAGS } from "../../../src/cli/runtime.ts";
-import { type Checkout, denoOf, HERE } from "./checkout.ts";
+import { type Checkout, denoOf } from "./checkout.ts";
 
 /** The shape of a cluster. */
 export interface Shape {
@@ -107,8 +107,8 @@ export class Cluster {
     const { args } = this.#members.find((member) => member.name === name)!;
     // What an older or newer replica needs beyond net, read and write may differ.
     const child = denoOf(this.#checkout, {
-      // As `pbft dev` and the examples start it. An older checkout is started as it was then.
-      flags: this.#checkout === HERE ? [V8_FLAGS] : [],
+      // As `pbft dev` and the examples start it. Another checkout likewise: what is compared is the code.
+      flags: [V8_FLAGS],
       args: ["-A", this.#checkout.replica, ...args, "--start", start],
       // A replica ends with the standard input: none outlives the bench.
       stdin: "piped",
