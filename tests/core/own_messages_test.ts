@@ -328,3 +328,28 @@ Deno.test("a replica votes again, though another instance on its store, which is
   cluster.runUntil(() => !isAsking(cluster, 3), 30_000, "it has enough answers");
   assertEquals(ada.call(["x=2"]).map(show), ["ok 2"]);
 });
+
+Deno.test("what draws only the highest number is no answer: a status with a used number has no own messages returned", () => {
+  const cluster = new Cluster({ latencyMs: LATENCY_MS });
+  const status = {
+    kind: "status",
+    replica: 3,
+    number: 7,
+    view: 0,
+    phase: "active",
+    stable: 0,
+    executed: 0,
+    votesAbove: 0,
+    challenge: 5,
+    echo: 0,
+    seen: 0,
+    stages: [],
+  } as unknown as Status;
+  const answers = () => {
+    const { messages } = cluster.step(1, { kind: "status", status: signed(status) });
+    return messages.flatMap(({ to, message: { message } }) => to === 3 && message.kind === "status" ? [message] : []);
+  };
+  assertEquals(answers().map(({ echo }) => echo as number), [5]);
+  const [reminder, ...more] = answers();
+  assertEquals([reminder?.echo, reminder?.challenge, reminder?.seen, more] as unknown[], [0, 0, 7, []]);
+});

@@ -446,6 +446,15 @@ export const PROOFS: readonly ProofMutant[] = [
     tests: ["tests/core/own_messages_test.ts"],
   },
   {
+    name: "reminder-counts-as-an-answer",
+    why: "a replica on an old copy, told only that its number is used, votes before its own messages were returned",
+    edits: [
+      resending("sendStatus(step, replica, { echo: 0 as Millis });", "sendStatus(step, replica, { echo: challenge });"),
+      resending("{ replica }: Status): number", "{ replica, challenge }: Status): number"),
+    ],
+    tests: ["tests/core/own_messages_test.ts"],
+  },
+  {
     name: "copy-of-a-recovery-is-trusted",
     why:
       "a copy of the store that was made during a recovery ends it at the old bound, although the replica has voted above it",

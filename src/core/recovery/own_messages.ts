@@ -75,7 +75,7 @@ export function noteAnswer(step: Step, { replica, echo, seen }: Status): void {
 /** Answers a replica that asks: with its own messages, then with this replica's status. */
 export function returnOwnMessages(step: Step, asked: Status, resend: (signed: Signed) => void): void {
   for (const own of ownMessagesOf(step, asked)) resend(own);
-  sendStatus(step, asked.replica, asked.challenge);
+  sendStatus(step, asked.replica, { echo: asked.challenge });
 }
 
 /** The messages of the asking replica that this one holds and that its status does not show. */

@@ -12,8 +12,13 @@ import type { PeerMemory } from "../io.ts";
 import type { StatusTimer } from "../state.ts";
 import type { Step } from "../step.ts";
 
-/** Sends this replica's status. `echo`: the challenge of the replica that it answers. */
-export function sendStatus(step: Step, to: ReplicaId | "all" = "all", echo = 0 as Millis): void {
+/** What answers a status that has a challenge: this replica's status, with that challenge as `echo`, or with 0 if nothing was returned. */
+interface Answer {
+  readonly echo: Millis;
+}
+
+/** Sends this replica's status. */
+export function sendStatus(step: Step, to: ReplicaId | "all" = "all", answer?: Answer): void {
   const { state } = step;
   const stages: Stage[] = [];
   // During a state transfer the window can lie far above lastExecuted. Receivers accept at most as many stages as a
@@ -24,10 +29,10 @@ export function sendStatus(step: Step, to: ReplicaId | "all" = "all", echo = 0 a
     stages.push(slot ? stageOf(slot, state.view) : "idle");
   }
   const { lastExecuted: executed } = state;
-  const view = echo > 0 ? furthestView(step) : state.view;
+  const view = answer ? furthestView(step) : state.view;
   const { bound } = state.lostDisk ?? NEW_RECOVERY;
   // An answer carries no challenge of its own: two replicas that start would answer each other for ever.
-  const { challenge } = echo > 0 ? NEW_RECOVERY : state.lostDisk ?? state.asking ?? NEW_RECOVERY;
+  const { challenge } = answer ? NEW_RECOVERY : state.lostDisk ?? state.asking ?? NEW_RECOVERY;
   const status: Status = {
     kind: "status",
     replica: step.self,
@@ -38,7 +43,7 @@ export function sendStatus(step: Step, to: ReplicaId | "all" = "all", echo = 0 a
     executed,
     votesAbove: bound ?? sequenceNumber(0),
     challenge,
-    echo,
+    echo: answer?.echo ?? NEW_RECOVERY.challenge,
     seen: to === "all" ? 0 : state.status.freshness.get(to)?.highest ?? 0,
     stages,
   };

@@ -178,13 +178,13 @@ function isNew({ state: { status } }: Step, { replica, number, executed }: Statu
 }
 
 /**
- * Answers a replica that lost its disk: sends its own last view-change, which it may have forgotten, and this replica's
- * status. Returns the bytes sent.
+ * Answers a replica that may have lost its disk, and uses a number again: sends its own last view-change, which it may have forgotten,
+ * and this replica's status, which shows the highest number. It echoes nothing, because nothing else was returned. Returns the bytes sent.
  */
-function remind(step: Step, { replica, challenge }: Status): number {
+function remind(step: Step, { replica }: Status): number {
   const theirs = step.state.viewChanges.get(replica);
   if (theirs) step.send(replica, theirs);
-  sendStatus(step, replica, challenge);
+  sendStatus(step, replica, { echo: 0 as Millis });
   return FRAME_BYTES + (theirs?.bytes.length ?? 0);
 }
 
