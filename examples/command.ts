@@ -1,5 +1,5 @@
 /** What the programs of the examples share: what their user can mend is a line and an exit code, and no stack. */
-import { ClientError, type ClusterFile, parseClusterText } from "@pbft/edge/client";
+import { ClientError, type ClusterFile, parseClusterText, TimeoutError } from "@pbft/edge/client";
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import { withTrouble } from "./trouble.ts";
 
@@ -14,9 +14,16 @@ export async function command(run: () => Promise<void>): Promise<void> {
     await run();
   } catch (error) {
     if (!(error instanceof UsageError || error instanceof ClientError)) throw error;
-    console.error(`error: ${error.message}`);
+    console.error(`error: ${error.message}${error instanceof TimeoutError ? nextOf(error) : ""}`);
     Deno.exitCode = error instanceof UsageError ? 2 : 3;
   }
+}
+
+function nextOf({ effect }: TimeoutError): string {
+  const fate = effect === "none"
+    ? "nothing was changed: try again"
+    : "read before you try again: it may have been done";
+  return `\n  next: ${fate}; who does not answer: deno run -A src/cli/mod.ts check`;
 }
 
 /** `parseArgs` of `node:util`. @throws {UsageError} for an option that does not exist. */

@@ -25,8 +25,9 @@ async function start(cluster: ClusterFile): Promise<void> {
     event.preventDefault();
     const operation = byId("operation", HTMLInputElement).value;
     const isRead = event.submitter?.getAttribute("value") === "read";
-    void questions.ask((signal) =>
-      isRead ? read(client, operation, signal) : order(client, cluster, operation, signal)
+    void questions.ask(
+      (signal) => isRead ? read(client, operation, signal) : order(client, cluster, operation, signal),
+      isRead ? "read" : "change",
     );
   });
   const { genesis } = cluster;

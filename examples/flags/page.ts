@@ -3,7 +3,7 @@ import type { ClusterFile } from "@pbft/edge/client";
 import { Answers } from "../pages/answers.ts";
 import { fingerprintOf, isOtherThanBefore, loadCluster } from "../pages/cluster.ts";
 import { byId, make, show } from "../pages/dom.ts";
-import { explain } from "../pages/explain.ts";
+import { diagnose, explain } from "../pages/explain.ts";
 import { Problem } from "../pages/problem.ts";
 import { Questions, showProblem } from "../pages/question.ts";
 import { percentOf, type Subject } from "./evaluate.ts";
@@ -26,7 +26,7 @@ async function start(cluster: ClusterFile): Promise<void> {
   const connect = async () => {
     const isThere = await questions.ask(async (signal) => {
       follow(await FlagClient.start({ cluster, timeoutMs: 10_000, fetch: answers.fetch, signal }), cluster);
-    });
+    }, "read");
     again.hidden = isThere;
   };
   again.addEventListener("click", () => void connect());
@@ -44,9 +44,16 @@ function follow(client: FlagClient, cluster: ClusterFile): void {
     show("news", `${name ?? "All flags"} changed at ${new Date().toLocaleTimeString("en-GB")}.`);
     draw();
   };
+  let latest: unknown = null;
   client.onTrouble = async (error) => {
-    byId("flags", HTMLElement).classList.toggle("earlier", error !== null);
-    showProblem(error === null ? null : await explain(error, cluster));
+    latest = error;
+    const isOld = error !== null;
+    byId("flags", HTMLElement).classList.toggle("earlier", isOld);
+    show("news", isOld ? "These flags may be old." : "These are the flags as they are now.");
+    const problem = isOld
+      ? await diagnose(cluster, "This page goes on asking.") ?? await explain(error, cluster)
+      : null;
+    if (error === latest) showProblem(problem); // it may be over by now
   };
   byId("subject", HTMLFormElement).addEventListener("submit", (event) => event.preventDefault());
   byId("subject", HTMLFormElement).addEventListener("input", draw);

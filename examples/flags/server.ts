@@ -16,9 +16,14 @@ await command(async () => {
   const cluster = await clusterIn(values.cluster, machine.version);
   const flags = await patiently(FlagClient.start({ cluster, timeoutMs: 10_000 }), cluster);
   flags.onChange = (name) => console.log(name === null ? "all flags were read anew" : `${name} was changed`);
+  let [latest, told]: [unknown, string] = [null, ""];
   flags.onTrouble = async (error) => {
-    if (error === null) console.error("the flags are current again");
-    else console.error(`the flags may be old: ${await noQuorum(cluster) ?? error}`);
+    latest = error;
+    const words = error === null
+      ? "the flags are current again"
+      : `the flags may be old: ${await noQuorum(cluster) ?? error}`;
+    // It comes each time that is asked in vain, and may be over by now.
+    if (error === latest && words !== told) console.error(told = words);
   };
   Deno.serve({ hostname: "localhost", port: Number(values.port), onListen: () => {} }, (request) => {
     const { user: id = "", ...attributes } = Object.fromEntries(new URL(request.url).searchParams);

@@ -30,8 +30,11 @@ export class Questions {
     return this.#asking !== null;
   }
 
-  /** Asks, unless a question is being asked. Errors are shown. Returns whether there is an answer. */
-  async ask(work: (signal: AbortSignal) => Promise<void>): Promise<boolean> {
+  /**
+   * Asks, unless a question is being asked. Errors are shown. Returns whether there is an answer.
+   * `kind`: what is only read has changed nothing when it is given up.
+   */
+  async ask(work: (signal: AbortSignal) => Promise<void>, kind: "read" | "change" = "change"): Promise<boolean> {
     if (this.#asking) return false;
     const asking = new AbortController();
     this.#asking = asking;
@@ -53,7 +56,8 @@ export class Questions {
       return true;
     } catch (error) {
       if (asking.signal.aborted) {
-        showNote("Given up. What was sent may be executed all the same: read before you send it again.");
+        const fate = "What was sent may be executed all the same: read before you send it again.";
+        showNote(`Given up. ${kind === "read" ? "Nothing was changed." : fate}`);
       } else {
         const problem = await explain(error, this.#cluster);
         showProblem(problem);
@@ -81,10 +85,17 @@ export class Questions {
 
 /** Shows a problem and its next step; `null`: there is none. */
 export function showProblem(problem: Problem | null): void {
-  const parts = problem ? [make("p", "bad", problem.message), make("p", "", problem.next)] : [];
-  byId("problem", HTMLElement).replaceChildren(...parts);
+  showAlert(problem ? [make("p", "bad", problem.message), make("p", "", problem.next)] : []);
 }
 
 function showNote(text: string): void {
-  byId("problem", HTMLElement).replaceChildren(make("p", "", text));
+  showAlert([make("p", "", text)]);
+}
+
+/** The same words again are no news: they would be read aloud once more. */
+function showAlert(parts: readonly HTMLElement[]): void {
+  const place = byId("problem", HTMLElement);
+  const isSame = [...place.children].map((part) => part.textContent).join("\n") ===
+    parts.map((part) => part.textContent).join("\n");
+  if (!isSame) place.replaceChildren(...parts);
 }

@@ -19,7 +19,7 @@ import { Questions, showProblem } from "../pages/question.ts";
 import { type Entry, PAGE, releases } from "./machine.ts";
 import { Memory } from "./memory.ts";
 import { NO_ENTRIES } from "./root.ts";
-import { digestOf, followRegister, VerificationError, verifyRelease } from "./verify.ts";
+import { digestOf, followRegister, type RegisterReader, VerificationError, verifyRelease } from "./verify.ts";
 
 type Register = typeof releases extends Machine<infer Types> ? TypedClient<Types> : never;
 
@@ -45,18 +45,25 @@ async function start(cluster: ClusterFile): Promise<void> {
     const wanted = byId("filter", HTMLInputElement).value.trim().toLowerCase();
     const shown = latest.filter(({ name }) => name.includes(wanted)).slice(0, SHOWN);
     const cards = shown.map((entry) =>
-      card(entry, (result) => void questions.ask((signal) => prove(register, cluster, { entry, result, signal })))
+      card(
+        entry,
+        (result) => void questions.ask((signal) => prove(register, cluster, { entry, result, signal }), "read"),
+      )
     );
     const none = latest.length === 0 ? "No release yet." : "No such name among the latest.";
     byId("entries", HTMLElement).replaceChildren(...cards.length > 0 ? cards : [make("li", "quiet", none)]);
   };
   const look = () =>
-    questions.ask(async () => {
-      const { words, entries } = await readOn(register, new Memory(fingerprint), latest);
+    questions.ask(async (signal) => {
+      const reader: RegisterReader = {
+        head: () => register.head(undefined, { signal }),
+        entries: (input) => register.entries(input, { signal }),
+      };
+      const { words, entries } = await readOn(reader, new Memory(fingerprint), latest);
       latest.splice(0, latest.length, ...entries);
       show("consistency", words);
       draw();
-    });
+    }, "read");
   byId("refresh", HTMLButtonElement).addEventListener("click", () => void look());
   byId("filter", HTMLInputElement).addEventListener("input", draw);
   byId("check", HTMLFormElement).addEventListener("submit", (event) => {
@@ -67,7 +74,7 @@ async function start(cluster: ClusterFile): Promise<void> {
 }
 
 /** Follows the register from the last visit on. Gives the latest entries, the last one first. */
-async function readOn(register: Register, memory: Memory, known: readonly Entry[]) {
+async function readOn(register: RegisterReader, memory: Memory, known: readonly Entry[]) {
   const seen = memory.last;
   try {
     const { head, entries } = await followRegister(register, seen ?? { count: 0, root: NO_ENTRIES });

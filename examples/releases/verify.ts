@@ -11,6 +11,12 @@ export interface Head {
   readonly root: string;
 }
 
+/** Where the register is read. */
+export interface RegisterReader {
+  head(): Promise<Head>;
+  entries(input: { readonly after: number }): Promise<readonly Entry[]>;
+}
+
 /** The entries do not follow from what was seen before, or a receipt proves something else. */
 export class VerificationError extends Error {
   override readonly name = "VerificationError";
@@ -30,10 +36,7 @@ export function follow(head: Head, entries: readonly Entry[]): Head {
 
 /** Reads all entries after a head and follows them to the register's own head. @throws {VerificationError} if they do not lead there. */
 export async function followRegister(
-  register: {
-    head(): Promise<Head>;
-    entries(input: { readonly after: number }): Promise<readonly Entry[]>;
-  },
+  register: RegisterReader,
   from: Head,
 ): Promise<{ readonly head: Head; readonly entries: readonly Entry[] }> {
   const goal = await register.head();

@@ -46,6 +46,14 @@ Deno.test({
       await editor.remove("checkout");
       await opened.untilText("flags", /^No flag yet\.$/);
       await opened.untilText("news", /^.+ changed at \d\d:\d\d:\d\d\.$/);
+
+      await replicas.stop(1);
+      await opened.untilText("news", /^These flags may be old\.$/);
+      await opened.untilText(
+        "problem",
+        /^2 of 4 replicas answer .* Apple and Ball are not reached\.This page goes on asking\. Start them/,
+      );
+      assertEquals(await opened.value(`document.getElementById("flags").classList.contains("earlier")`), true);
       assertEquals(opened.errors, []);
     } finally {
       editor.close();

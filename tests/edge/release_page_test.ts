@@ -104,6 +104,23 @@ Deno.test({
             { timeout: 30_000 },
           );
         });
+
+        await t.step("reading that gets no answer is given up at once, with the keyboard", async () => {
+          const other = await PageTab.open(browser, page.origin);
+          await other.untilText("problem", /^The register is not consistent since/);
+          await Promise.all([replicas.stop(1), replicas.stop(2)]);
+          // The client's own time limit never comes: only the button can end it.
+          await other.value(
+            `{ const set = setTimeout; window.setTimeout = (work, ms, ...args) => ms > 5_000 ? 0 : set(work, ms, ...args); }`,
+          );
+          await other.tab.focus("#refresh");
+          await other.tab.keyboard.press("Enter");
+          await other.untilText("waiting", /not reached: (Ball|Candy)/);
+          await other.tab.focus("#cancel");
+          await other.tab.keyboard.press("Enter");
+          await other.untilText("problem", /^Given up\. Nothing was changed\.$/);
+          assertEquals(other.errors, []);
+        });
       } finally {
         publisher.close();
         await browser.close();
