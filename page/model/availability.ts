@@ -12,19 +12,29 @@ interface Part {
 
 /** Follows events in order, and has a line for the moment at which a quorum is lost, or is back. */
 export class Availability {
-  readonly #parts: Part[];
+  readonly #parts: readonly Part[];
   readonly #quorum: number;
   #hasQuorum: boolean;
 
+  private constructor(parts: readonly Part[], quorum: number) {
+    this.#parts = parts;
+    this.#quorum = quorum;
+    this.#hasQuorum = this.#up() >= quorum;
+  }
+
   /** `view`: the cluster before the first event. */
-  constructor({ facts: { quorum }, replicas }: ClusterView) {
-    this.#parts = replicas.map(({ process, unreachable, halted, recovering }) => ({
+  static of({ facts: { quorum }, replicas }: ClusterView): Availability {
+    const parts = replicas.map(({ process, unreachable, halted, recovering }) => ({
       isRunning: process === "running" || process === "lying",
       isReached: unreachable === null,
       isWell: halted === null && !recovering,
     }));
-    this.#quorum = quorum;
-    this.#hasQuorum = this.#up() >= quorum;
+    return new Availability(parts, quorum);
+  }
+
+  /** One that goes on from here by itself. */
+  copy(): Availability {
+    return new Availability(this.#parts.map((part) => ({ ...part })), this.#quorum);
   }
 
   /** The line after this event; `null`: it changes nothing. */

@@ -21,6 +21,7 @@ export class History {
   /** The arrows of each entry. */
   #arrowsOf = new Map<number, readonly Arrow[]>();
   #nextN = 0;
+  #forgotten = 0;
   /** The state before the first kept entry. */
   #base: ClusterView;
   /** The state after `#reached` of the kept entries. */
@@ -49,6 +50,16 @@ export class History {
   /** Number of kept entries. */
   get length(): number {
     return this.#entries.length;
+  }
+
+  /** So many entries were kept before, and are not any more. */
+  get forgotten(): number {
+    return this.#forgotten;
+  }
+
+  /** So many of the kept entries stay in their places: what is added comes after them. */
+  get settled(): number {
+    return Math.max(0, this.length - MOST_LATE);
   }
 
   /** The entry at a place. */
@@ -114,6 +125,7 @@ export class History {
       apply(this.#base, entry);
       this.#arrowsOf.delete(entry.n);
     }
+    this.#forgotten += DROPPED_AT_ONCE;
     this.#reached -= DROPPED_AT_ONCE;
     if (this.#reached < 0) this.#restart();
   }

@@ -1,6 +1,6 @@
 /** What happens, in words. Equal lines of several replicas become one. */
 import type { History } from "../model/history.ts";
-import { groupsOf } from "../model/log_lines.ts";
+import { LogLines } from "../model/log_lines.ts";
 import { listOf } from "../model/words.ts";
 import { h } from "./dom.ts";
 
@@ -9,6 +9,8 @@ export class LogView {
   readonly element: HTMLElement;
   readonly #list: HTMLOListElement;
   readonly #alarm: HTMLElement;
+  #of: History | null = null;
+  #lines: LogLines | null = null;
   #shown = "";
   #toldAlarm = "";
 
@@ -31,8 +33,11 @@ export class LogView {
   }
 
   draw(history: History, count: number, timeText: (at: number) => string): void {
-    const groups = groupsOf(history, count);
-    const lines = groups.map(({ at, names, text, isAlarm }) => ({
+    if (this.#of !== history) {
+      this.#of = history;
+      this.#lines = new LogLines(history);
+    }
+    const lines = this.#lines!.groups(count).map(({ at, names, text, isAlarm }) => ({
       time: timeText(at),
       text: text(listOf(names), names.length > 1),
       isAlarm,

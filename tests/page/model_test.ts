@@ -6,7 +6,7 @@ import { Measures } from "../../page/model/measures.ts";
 import { Player } from "../../page/model/player.ts";
 import { leaderOf, wordFor } from "../../page/model/replica_view.ts";
 import { whyCluster, whyNumber } from "../../page/model/why.ts";
-import { groupsOf } from "../../page/model/log_lines.ts";
+import { LogLines } from "../../page/model/log_lines.ts";
 import { lineOf } from "../../page/model/words.ts";
 import { pictureOf } from "../../page/view/strokes.ts";
 import { timeAxis } from "../../page/view/time_axis.ts";
@@ -206,8 +206,9 @@ Deno.test("the log says when no quorum is left, and when one is back", () => {
   state(3, 6, "paused");
   state(1, 7, "running");
   state(3, 8, "running");
+  const log = new LogLines(history);
   const linesAt = (count: number) =>
-    groupsOf(history, count).map(({ at, text, isAlarm, names }) => [at, text(names.join(), false), isAlarm])
+    log.groups(count).map(({ at, text, isAlarm, names }) => [at, text(names.join(), false), isAlarm])
       .filter(([, text]) => /quorum/.test(text as string));
   const lost = "no quorum is left: 2 of 4 take part, 3 are needed; nothing is decided until more are back";
   const back = "a quorum is back: 3 of 4 take part";
@@ -217,4 +218,41 @@ Deno.test("the log says when no quorum is left, and when one is back", () => {
   for (let i = 0; i < MAX_ENTRIES; i++) history.add(2, 9 + i / 100, vote("prepare", 2, `b${i}`));
   state(1, 1_000, "stopped");
   assertEquals(linesAt(history.length), [[1_000, lost, true]]);
+});
+
+Deno.test("the log of a full history is drawn by looking at its last entries only, and says what one says that sees it anew", () => {
+  const history = newHistory();
+  const log = new LogLines(history);
+  const state = (replica: number, at: number, what: string) =>
+    history.add(replica, at, { kind: "state", state: what } as unknown as PageEvent);
+  const say = (lines: LogLines, count: number) =>
+    lines.groups(count).map(({ at, text, names }) => `${at} ${text(names.join(), false)}`);
+  const same = (count: number) => assertEquals(say(log, count), say(new LogLines(history), count), `${count}`);
+  let looked = 0;
+  const at = history.at.bind(history);
+  history.at = (index) => {
+    looked++;
+    return at(index);
+  };
+  const states = ["stopped", "running"];
+  const first = MAX_ENTRIES + 3_000;
+  for (let i = 0; i < first; i++) {
+    // Some come late, among those that are there.
+    if (i % 61 === 0) state(Math.floor(i / 61) % 3, i - (i % 7) * 20, states[Math.floor(i / 183) % 2]!);
+    else history.add(i % 4, i, vote("prepare", i, `b${i}`));
+    if (i % 250 > 0) continue;
+    looked = 0;
+    log.groups(history.length);
+    // Beside the 250 new ones those that may still change their places.
+    assert(looked <= 800, `${looked} entries were looked at`);
+    if (i % 5_000 === 0) {
+      for (const count of [0, 10, 5_000, history.length - 3, history.length]) {
+        if (count <= history.length) same(count);
+      }
+    }
+  }
+  // Nobody draws while more happens than is kept, as in a tab behind others.
+  for (let i = first; i < first + MAX_ENTRIES + 1_500; i++) history.add(i % 4, i, vote("prepare", i, `b${i}`));
+  state(1, 5 * MAX_ENTRIES, "stopped");
+  same(history.length);
 });
