@@ -337,6 +337,7 @@ export class App implements Sink {
       this.#lane = replica;
       this.#chosen = { kind: "lane", replica };
     });
+    this.#diagram.reveal(replica);
   }
 
   #nothing(): void {

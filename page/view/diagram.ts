@@ -107,6 +107,15 @@ export class Diagram {
     });
   }
 
+  /** Scrolls sideways so far that a replica's lane is seen: on a phone there is room for three. */
+  reveal(replica: number): void {
+    const head = this.#heads.children[replica + 1];
+    if (!(head instanceof HTMLElement)) return;
+    const end = head.offsetLeft + head.offsetWidth;
+    const { scrollLeft, clientWidth } = this.#scroll;
+    this.#scroll.scrollLeft = Math.min(head.offsetLeft, Math.max(scrollLeft, end - clientWidth));
+  }
+
   draw(options: DiagramOptions): void {
     const { view, history, count, at, speed, showsStatuses, isPlaying } = options;
     const lanes = view.replicas.length + 1;

@@ -69,6 +69,24 @@ Deno.test({
         await inspect(tab, "simulated");
       });
 
+      await t.step("on a phone the lane that a key chooses is scrolled into view", async () => {
+        await tab.setViewport({ width: 360, height: 740 });
+        const isSeen = (lane: number) =>
+          until(
+            tab,
+            `(([head, diagram]) => head.left >= diagram.left && head.right <= diagram.right && head.right > head.left)(
+               [${one(`[data-lane='${lane}']`)}, ${
+              one(".diagram .scroll")
+            }].map((element) => element.getBoundingClientRect()))`,
+          );
+        await key("4");
+        await isSeen(3);
+        await key("1");
+        await isSeen(0);
+        await key("Escape");
+        await tab.setViewport({ width: 1440, height: 900 });
+      });
+
       await t.step("Share copies a link, and it shows the same to somebody else", async () => {
         await key("Space");
         await untilText(tab, ".time-now", /\d\.\d{5} s/);
