@@ -66,6 +66,24 @@ Deno.test("a look at a module whose loading does not end is over in time, and na
   });
 });
 
+Deno.test("a module that awaits what cannot come is named at once, in words without colors", async () => {
+  await inFolder(async (folder) => {
+    const path = `${folder}/machine.mjs`;
+    await Deno.writeTextFile(path, `await new Promise(() => {});\nexport class Counter ${BODY}`);
+    const { message, exitCode, lines } = await assertRejects(() => inspectMachine({ path }), CliError);
+    assertEquals([message, exitCode], [`${path}: the loading of its module does not end`, 1]);
+    assertMatch(lines.looked!, /^a loop at the top of the module does not end, or it awaits/);
+    // What the runtime says by itself, for people at a terminal.
+    await Deno.writeTextFile(
+      path,
+      `queueMicrotask(() => { throw new Error("later"); });\nawait new Promise(() => {});`,
+    );
+    const { lines: { looked } } = await assertRejects(() => inspectMachine({ path }), CliError);
+    assertMatch(looked!, /later/);
+    assertEquals(looked!.includes("\x1b"), false, looked);
+  });
+});
+
 Deno.test("where no process may be started, a machine is loaded without the look before", async () => {
   await inFolder(async (folder) => {
     const [path, program] = [`${folder}/machine.mjs`, `${folder}/program.ts`];

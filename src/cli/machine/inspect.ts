@@ -47,6 +47,9 @@ export class NotStartedError extends CliError {}
 /** A module that takes longer to load, ms, does not end. It may have to download others. */
 const LOADING_MS = 120_000;
 
+/** The exit code of Node where a top-level `await` has nothing left to wait for. Deno says so in words. */
+const UNSETTLED = 13;
+
 /** Looks at a machine. @throws {CliError} as `loadMachine` does, and if its module is not loaded within `maxMs`. */
 export async function inspectMachine(
   { path, exportName }: MachineFile,
@@ -66,6 +69,9 @@ export async function inspectMachine(
     throw new CliError(error, exitCode, { looked, next });
   } catch (error) {
     if (error instanceof CliError) throw error;
+    if (code === UNSETTLED || err.includes("Top-level await promise never resolved")) {
+      throw new CliError(`${path}: the loading of its module does not end`, EXIT.no, { looked: NEVER_LOADED });
+    }
     throw new CliError(`${path}: it cannot be loaded`, EXIT.no, {
       looked: err.trim() || out.trim() || `exit code ${code}`,
     });
@@ -75,7 +81,7 @@ export async function inspectMachine(
 /** Runs `pbft` with these arguments, without showing what it prints. */
 export function runSelf(args: readonly string[], machine?: string, maxMs?: number): Promise<Ended> {
   const { program, args: all } = ownCommand(args, { machine });
-  return runProgram(program, all, {}, maxMs);
+  return runProgram(program, all, { NO_COLOR: "1" }, maxMs);
 }
 
 /** Runs a program, without showing what it prints. After `maxMs` it is killed. */
