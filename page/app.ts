@@ -67,6 +67,8 @@ export class App implements Sink {
   readonly #help = new Help();
   readonly #lessonView: LessonView;
   readonly #seedDialog: SeedDialog;
+  #warning: string | null = null;
+  #troubleOfFeed: string | null = null;
   #opened: Opened;
   #lesson: LessonPlayer | null = null;
   readonly #reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
@@ -144,6 +146,7 @@ export class App implements Sink {
     const link = opened.feed.link?.(null) ?? "";
     history.replaceState(null, "", `${location.pathname}${location.search}${link === "" ? "" : `#${link}`}`);
     this.#controls.setFeeds(this.#options.choices, opened.id);
+    this.warn(null);
     this.show(opened.feed);
   }
 
@@ -192,8 +195,20 @@ export class App implements Sink {
   }
 
   trouble(text: string | null): void {
-    setText(this.#trouble, text ?? "");
-    this.#trouble.hidden = text === null;
+    this.#troubleOfFeed = text;
+    this.#showTrouble();
+  }
+
+  /** Says what is wrong with the link of the page, until something else is opened. */
+  warn(text: string | null): void {
+    this.#warning = text;
+    this.#showTrouble();
+  }
+
+  #showTrouble(): void {
+    const texts = [this.#warning, this.#troubleOfFeed].filter((text) => text !== null);
+    setText(this.#trouble, texts.join(". "));
+    this.#trouble.hidden = texts.length === 0;
     this.#isStale = true;
   }
 

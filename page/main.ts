@@ -9,12 +9,21 @@ const TOKEN = "pbft-token";
 const LIVE = "live";
 const LESSON = "lesson-";
 
+/** What a tab keeps; `null` where the browser lets a page keep nothing. */
+function storage(): Storage | null {
+  try {
+    return sessionStorage;
+  } catch {
+    return null;
+  }
+}
+
 /** The token of the link. It is kept for this tab, and taken out of the address, so that nobody shares it by mistake. */
 function takeToken(): string | null {
   const fields = new URLSearchParams(location.hash.replace(/^#/, ""));
   const token = fields.get("token");
-  if (token === null) return sessionStorage.getItem(TOKEN);
-  sessionStorage.setItem(TOKEN, token);
+  if (token === null) return storage()?.getItem(TOKEN) ?? null;
+  storage()?.setItem(TOKEN, token);
   fields.delete("token");
   history.replaceState(null, "", `${location.pathname}${fields.size > 0 ? `#${fields}` : ""}`);
   return token;
@@ -83,12 +92,12 @@ try {
 }
 const app = new App({ ...options, first: opened ?? options.open(options.choices[0]?.id ?? LIVE) });
 document.body.replaceChildren(app.element);
-if (wrong !== null) app.trouble(wrong);
+app.warn(wrong);
 addEventListener("hashchange", () => {
   try {
     const next = openedBy(options);
     if (next) app.open(next);
   } catch (error) {
-    app.trouble(`The link cannot be read: ${(error as Error).message}`);
+    app.warn(`The link cannot be read: ${(error as Error).message}`);
   }
 });

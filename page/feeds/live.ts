@@ -61,6 +61,9 @@ export class LiveFeed implements Feed {
       method: "POST",
       headers: { "content-type": "application/json", ...this.#authorization() },
       body: JSON.stringify(action),
+    }).catch((error: Error) => {
+      const { host } = new URL(this.#settings.operate!, location.href);
+      throw new Error(`${host} gives no answer (${error.message}), so it may be done or not; is the cluster running?`);
     });
     const answer = await response.json() as Record<string, unknown>;
     if (!response.ok) throw new Error(String(answer.detail ?? response.status));

@@ -28,6 +28,28 @@ Deno.test({
         assertMatch(await textOf(tab, ".summary"), /local · view \d+ · primary Apple · quorum 3 of 4/);
       });
 
+      await t.step("a wrong link stays said while the cluster is shown", async () => {
+        const { origin } = new URL(tab.url());
+        await tab.goto(`${origin}/#lesson=nope`);
+        await tab.reload();
+        await untilText(tab, ".summary", /local/);
+        await untilText(tab, ".trouble", /^The link cannot be read: there is no lesson nope$/);
+        await tab.goto(`${origin}/#`);
+        await tab.reload();
+        await untilText(tab, ".summary", /local/);
+        await until(tab, `${one(".trouble")}.hidden`);
+      });
+
+      await t.step("a browser that lets a page keep nothing shows it all the same", async () => {
+        const other = await browser.newPage();
+        await other.evaluateOnNewDocument(
+          `Object.defineProperty(window, "sessionStorage", { get() { throw new DOMException("no", "SecurityError"); } })`,
+        );
+        await other.goto(link!);
+        await untilText(other, ".summary", /local · view 0/);
+        await other.close();
+      });
+
       await t.step("a request is drawn from the client to its answer, and executed by all", async () => {
         await valueOf(tab, `${one("#operation")}.value = "SET name Ada"`);
         await key("r");
