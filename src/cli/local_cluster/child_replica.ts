@@ -5,6 +5,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
 import { createInterface } from "node:readline";
+import { codeOf } from "../cli_error.ts";
 import { ownCommand } from "../runtime.ts";
 
 /** Options of {@linkcode ChildReplica}. */
@@ -102,6 +103,11 @@ export class ChildReplica {
 
   /** Not by `kill` of the child: under Deno that sends one signal, and after it no other. */
   #signal(signal: "SIGSTOP" | "SIGCONT" | "SIGKILL"): void {
-    process.kill(this.pid, signal);
+    try {
+      process.kill(this.pid, signal);
+    } catch (error) {
+      // It has ended, and this process will be told soon: one Ctrl-C reaches both.
+      if (codeOf(error) !== "ESRCH") throw error;
+    }
   }
 }
