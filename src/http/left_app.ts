@@ -19,12 +19,14 @@ import { type EpochsHost, epochsResponse, epochState, hearOfEpoch } from "./rout
 export interface LeftAppOptions {
   readonly timer: Timer;
   readonly signal?: AbortSignal;
+  /** The key of this member. It is shown, so that whoever is to make it a member sees whether it is the right one. */
+  readonly publicKey: string;
 }
 
 /** Makes the interface. */
 export function createLeftApp(
   epochs: EpochsHost & Pick<ClusterMember, "epoch" | "wasMember" | "lacksVersion">,
-  { timer, signal }: LeftAppOptions,
+  { timer, signal, publicKey }: LeftAppOptions,
 ): ReplicaApp {
   const deadlines = new Deadlines(timer, BODY_TIMEOUT_MS);
   signal?.addEventListener("abort", () => deadlines.close(), { once: true });
@@ -48,10 +50,10 @@ export function createLeftApp(
     }
     const yet = epochs.wasMember ? "any more" : "yet";
     return problem("not-a-member", {
-      detail: `this replica is no member of the cluster ${yet} in epoch ${number}: ask one of ${
+      detail: `this replica, with key ${publicKey}, is no member of the cluster ${yet} in epoch ${number}: ask one of ${
         genesis.replicas.map(({ name }) => urls[name]).join(", ")
       }`,
-      more: { epoch: number, urls },
+      more: { epoch: number, urls, publicKey },
     });
   });
   app.onError((error) => {

@@ -60,6 +60,10 @@ export async function askMember(
       const failure = "refuses to show its status (see --read-token-file)";
       return { ...unknown, failure, readiness, key: await proveKey(proof).catch(() => "none" as const) };
     }
+    const held = response.status === 410 ? heldKey(json) : null;
+    if (held !== null && held !== publicKey) {
+      return { ...unknown, key: "not-held", failure: `the server at this URL has key ${held}, not ${name}'s` };
+    }
     if (!response.ok) return { ...unknown, failure: `answers ${response.status}${detailOf(json)}` };
     const status = parseStatus(json);
     const skewMs = status.now - (began + Date.now()) / 2;
@@ -75,6 +79,12 @@ export async function askMember(
       failure: isTimeout(error) ? "no answer in time" : `its status cannot be read: ${plainText(why)}`,
     };
   }
+}
+
+/** The key of a server that is no member, as it says. */
+export function heldKey(json: unknown): string | null {
+  const { publicKey } = json as { readonly publicKey?: unknown } | null ?? {};
+  return typeof publicKey === "string" && /^[0-9a-f]{64}$/.test(publicKey) ? publicKey : null;
 }
 
 function isTimeout(error: unknown): boolean {

@@ -110,6 +110,7 @@ export function judge(
  * nothing else is known.
  */
 function silentFaults({ name, failure, readiness, key }: MemberReport): Fault[] {
+  if (!readiness && key === "not-held") return [fault("wrong-key", failure!)];
   if (!readiness) return [fault("no-status", failure ?? "unreachable")];
   if (key === "not-held") return [fault("wrong-key", `the server at this URL does not hold ${name}'s key`)];
   if (!readiness.ready) return [fault("not-ready", `not ready: ${readiness.reason}`)];

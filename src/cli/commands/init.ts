@@ -15,7 +15,7 @@ import { exists } from "../files.ts";
 import { ignoreSecrets } from "./git_ignore.ts";
 import { readKey, writeKey } from "../key_file.ts";
 import { findOrigin, type FoundOrigin, type OriginFlags } from "../genesis/origin.ts";
-import { checkNames } from "../genesis/names.ts";
+import { checkMembers } from "../genesis/members.ts";
 import { signGenesis } from "../genesis/sign.ts";
 import { natural } from "../numbers.ts";
 
@@ -166,7 +166,7 @@ function makeCluster(
   },
 ): number {
   const enrolled = members.map(invitedOf).map(enrol);
-  checkNames(enrolled.map(({ name }) => name));
+  checkMembers(enrolled);
   const genesis: Genesis = {
     replicas: enrolled.map(({ name, publicKey }) => ({ name, publicKey })),
     ...rulesOf(members.length, values, found),

@@ -22,6 +22,7 @@ import type { FoundCluster } from "../find_cluster.ts";
 import { linksOf, readJson } from "./chain_file.ts";
 import { type Followed, followLinks } from "./follow.ts";
 import type { KeptChain } from "./kept_chain.ts";
+import { checkNewKeys } from "./new_members.ts";
 
 /** A proposal that was read and checked. */
 export interface CheckedProposal {
@@ -59,6 +60,7 @@ export async function readProposal(path: string, { cluster, source }: FoundClust
   const { present } = followed;
   try {
     checkProposed(present, proposal.configuration);
+    checkNewKeys(present, proposal.configuration);
     const standing = standingOf(present, proposal);
     const hash = sha256(encodeConfiguration(proposal.configuration));
     checkApprovals(followed, proposal, hash);

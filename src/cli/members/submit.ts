@@ -12,6 +12,7 @@ import { durationMs } from "../parser/duration.ts";
 import type { Terminal } from "../terminal.ts";
 import { type Followed, followMembers, presentOf } from "./follow.ts";
 import { keepIn, type KeptChain } from "./kept_chain.ts";
+import { askNewMembers } from "./new_members.ts";
 import { type CheckedProposal, wrongEpoch } from "./proposal_file.ts";
 import { namesText } from "./words.ts";
 
@@ -60,6 +61,7 @@ export async function submit(submission: Submission): Promise<Submitted> {
   await keepIn(kept, now.links, submission.terminal);
   if (now.epochs[number]?.context === hash) return await inForce(null, now, submission);
   if (now.present.number >= number) throw wrongEpoch(path, number, now.present.number);
+  await askNewMembers(now.present, proposal.configuration);
   const operation = operationOf(now.present, proposal);
   const { key, timeout = DEFAULT_TIMEOUT, terminal } = submission;
   const values = { timeout, ...(key !== undefined && { key }) };

@@ -73,7 +73,8 @@ interface Present {
 /** Opens a member. Throws what `ClusterMember.open` throws. */
 export async function openMemberHost(options: MemberHostOptions): Promise<MemberHost> {
   const { timer, cluster, privateKey } = options.member;
-  const approver = options.approvesRotations ? approverOf({ privateKey, timer }) : null;
+  const { publicKey } = importKeyPair(privateKey);
+  const approver = options.approvesRotations ? approverOf({ privateKey, publicKey, timer }) : null;
   const evidence = new ClosedEvidenceReader(options.member.store);
   let node: ReplicaNode | null = null;
   let fetch: ReplicaApp["fetch"] | null = null;
@@ -98,7 +99,7 @@ export async function openMemberHost(options: MemberHostOptions): Promise<Member
         signal,
         ended: ending.signal,
       })
-      : createLeftApp(member, { timer, signal }).fetch;
+      : createLeftApp(member, { timer, signal, publicKey }).fetch;
     parts = null;
     before?.ending.abort();
     if (before) {
@@ -147,9 +148,10 @@ export async function openMemberHost(options: MemberHostOptions): Promise<Member
   };
 }
 
-function approverOf({ privateKey, timer }: Pick<ClusterMemberOptions, "privateKey" | "timer">): RotationApprover {
-  const { publicKey } = importKeyPair(privateKey);
-  return new RotationApprover({ privateKey, publicKey, timer, cryptography: CRYPTOGRAPHY });
+function approverOf(
+  keys: Pick<ClusterMemberOptions, "privateKey" | "timer"> & { readonly publicKey: string },
+): RotationApprover {
+  return new RotationApprover({ ...keys, cryptography: CRYPTOGRAPHY });
 }
 
 /** A member as its routes see it. */

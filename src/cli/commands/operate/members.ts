@@ -20,6 +20,7 @@ import {
   writeApprovals,
   writeNewProposal,
 } from "../../members/proposal_file.ts";
+import { askNewMembers, checkNewKeys } from "../../members/new_members.ts";
 import { submit } from "../../members/submit.ts";
 import { changesText, namesText, sizeText } from "../../members/words.ts";
 import { tryMigration } from "../../members/dry_run.ts";
@@ -134,6 +135,8 @@ async function propose(call: MembersCall, file: string): Promise<Shown> {
   const path = file || DEFAULT_FILE;
   const { found, followed } = await present(call);
   const proposal = proposalOf(followed.present, call.values);
+  checkNewKeys(followed.present, proposal.configuration);
+  await askNewMembers(followed.present, proposal.configuration);
   await writeNewProposal(path, proposal, followed.links);
   const shown = shownOf(path, await readProposal(path, found));
   return {
