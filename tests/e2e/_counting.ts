@@ -1,6 +1,7 @@
 /** Callers that count: each adds to a counter of its own again and again, and every result must be the next number. */
 import { Client } from "../../src/client/mod.ts";
 import type { ClusterFile } from "../../src/wire/mod.ts";
+import { eventually } from "./_cluster_process.ts";
 
 /** A pause after each result: cores are left for others. */
 const THINK_MS = 50;
@@ -50,6 +51,33 @@ export function byReq(urls: () => readonly string[], key = "by-req"): Counting {
     }
     throw new Error("no answer");
   }, () => {});
+}
+
+/** Both callers of one cluster: by the library, and by `POST /req`. */
+export interface Callers {
+  readonly library: Counting;
+  readonly req: Counting;
+}
+
+/** Waits until both have got further results, or one has an error. */
+export async function busy({ library, req }: Callers): Promise<void> {
+  const before = [library.count, req.count];
+  const go = () => library.count > before[0]! + 5 && req.count > before[1]! + 5;
+  await eventually("both callers go on", () => go() || library.errors.length + req.errors.length > 0);
+}
+
+/**
+ * Runs a change, and prints the longest time for which each caller waited for a result meanwhile, until both go on. Times are
+ * shown and not checked, because other work on the machine decides them.
+ */
+export async function withPauses<T>(what: string, callers: Callers, change: () => Promise<T>): Promise<T> {
+  const { library, req } = callers;
+  for (const caller of [library, req]) caller.resetPause();
+  const result = await change();
+  await busy(callers);
+  const [byLibrary, byReq] = [library, req].map(({ longestMs }) => longestMs.toFixed(0));
+  console.log(`    ${what}: the longest wait by the library was ${byLibrary} ms, by /req ${byReq} ms`);
+  return result;
 }
 
 function counting(add: () => Promise<number>, close: () => void): Counting {

@@ -4,12 +4,11 @@ import { inFolder } from "../tools/folder.ts";
 import { TWO_VERSIONS } from "../tools/two_versions.ts";
 import { freePorts } from "../tools/ports.ts";
 import { Command, REPLICA } from "./_cluster_process.ts";
+import { busy, byClient, byReq, type Callers, withPauses } from "./_counting.ts";
 
 const CLI = new URL("../../src/cli/mod.ts", import.meta.url).href;
 const MACHINES = new URL("../../src/machines/mod.ts", import.meta.url).href;
 const NAMES = ["Apple", "Ball", "Candy", "Dog"];
-/** A pause after each answer: cores are left for others. */
-const THINK_MS = 50;
 
 /** The program of a member that has version 1 only. */
 const OLD = `import { KeyValue } from ${JSON.stringify(MACHINES)};
@@ -44,34 +43,15 @@ Deno.test("key-value/1 becomes key-value/2 under load; a member with the old cod
       running.get(name)!.kill("SIGTERM");
       await running.get(name)!.ended();
     };
-    let isOver = false;
-    let counted = 0;
-    let longest = 0;
-    const refused: string[] = [];
+    let callers: Callers | undefined;
     try {
       for (const name of NAMES) await start(name, "old", "--start", "new");
-      const load = async (clientID: string) => {
-        for (let timestamp = 1, turn = 0; !isOver;) {
-          const before = performance.now();
-          try {
-            const response = await fetch(`${urls[turn++ % 3]}/req`, {
-              method: "POST",
-              headers: { "content-type": "application/json" },
-              body: JSON.stringify({ clientID, timestamp, operation: "INCR n" }),
-            });
-            const text = await response.text();
-            // The next member is asked the same again.
-            if (response.status < 500) {
-              if (!response.ok) refused.push(text);
-              counted++;
-              timestamp++;
-              longest = Math.max(longest, performance.now() - before);
-            }
-          } catch { /* it restarts */ }
-          await new Promise((resolve) => setTimeout(resolve, THINK_MS));
-        }
+      // Dog has the old code, and will not answer.
+      callers = {
+        library: byClient(JSON.parse(await Deno.readTextFile(cluster))),
+        req: byReq(() => urls.slice(0, 3)),
       };
-      const clients = ["a", "b"].map(load);
+      await busy(callers);
       // A rolling restart with the code that has both. Dog keeps the old code.
       for (const name of NAMES.slice(0, 3)) {
         await stop(name);
@@ -85,28 +65,27 @@ Deno.test("key-value/1 becomes key-value/2 under load; a member with the old cod
         const said = await pbft("members", "sign", file, "--key", `${folder}/c/${name}/key`, ...at);
         assert(/tried on the state at \d+, works: \d+ chunks/.test(said), said);
       }
-      longest = 0;
-      await pbft("members", "submit", file, "--cluster", cluster);
-      await running.get("Dog")!.out.find(/takes no part.*version=key-value\/2/);
-      const before = counted;
-      while (counted < before + 20) await new Promise((resolve) => setTimeout(resolve, 20));
-      console.log(`    longest call around the epoch: ${longest.toFixed(0)} ms`);
+      await withPauses("key-value/2 comes into force", callers, async () => {
+        await pbft("members", "submit", file, "--cluster", cluster);
+        await running.get("Dog")!.out.find(/takes no part.*version=key-value\/2/);
+      });
       const dog = await fetch(`${urls[3]}/status`);
       assertEquals(dog.status, 503);
       assert((await dog.text()).includes("key-value/2"));
       await stop("Dog");
       await start("Dog", "both");
-      isOver = true;
-      await Promise.all(clients);
-      assertEquals(refused, []);
+      const { library, req } = callers;
+      await Promise.all([library.stop(), req.stop()]);
+      assertEquals([...library.errors, ...req.errors], []);
       // The last one has the state of the others, and counts.
       await stop("Apple");
-      const text = await pbft("get", "n", "--cluster", cluster);
-      assert(text.includes(String(counted)), `${text}, expected ${counted}`);
+      for (const [key, { count }] of [["by-client", library], ["by-req", req]] as const) {
+        assertEquals((await pbft("get", key, "--cluster", cluster)).split("\n")[0], String(count));
+      }
       const status = await (await fetch(`${urls[3]}/status`, { headers: { accept: "application/json" } })).json();
       assertEquals(status.stateMachine, "key-value/2");
     } finally {
-      isOver = true;
+      await Promise.all([callers?.library.stop(), callers?.req.stop()]);
       for (const command of running.values()) command.kill("SIGKILL");
       for (const command of running.values()) await command.ended();
     }

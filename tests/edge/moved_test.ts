@@ -1,8 +1,11 @@
-/** A cluster moves to other platforms: all members on Deno are replaced one after another, while two callers go on. */
+/**
+ * A cluster moves to other platforms: all members on Deno are replaced one after another, and then the keys of all change at
+ * once, while two callers go on. The waits of both are printed.
+ */
 import { assertEquals, assertMatch } from "@std/assert";
 import { Client } from "../../src/client/mod.ts";
 import { eventually } from "../e2e/_cluster_process.ts";
-import { byClient, byReq } from "../e2e/_counting.ts";
+import { busy, byClient, byReq, withPauses } from "../e2e/_counting.ts";
 import { type Invited, MemberProcesses } from "../e2e/_members.ts";
 import { root } from "../tools/files.ts";
 import { inFolder } from "../tools/folder.ts";
@@ -36,7 +39,7 @@ async function platforms(members: MemberProcesses): Promise<readonly (readonly [
     });
   return [
     ["Eagle in a Durable Object", async (member, join) => {
-      const [port, objects] = [Number(portOf(member)), `${folder}/objects`];
+      const [port, objects] = [Number(portOf(member)), `${folder}/objects-${member.publicKey}`];
       return await startWorkerd({
         script,
         className: "Replica",
@@ -47,7 +50,7 @@ async function platforms(members: MemberProcesses): Promise<readonly (readonly [
     }],
     ["Fig on Deno KV, as on Deno Deploy", (member, join) => {
       const args = ["run", "-A", "--quiet", "--unstable-kv", "--unstable-cron", `${root}examples/deno_deploy/main.ts`];
-      const kv = { PBFT_KV: `${folder}/kv`, PORT: portOf(member) };
+      const kv = { PBFT_KV: `${folder}/kv-${member.publicKey}`, PORT: portOf(member) };
       return Promise.resolve(started(Deno.execPath(), args, { ...bindings(member, join), ...kv }));
     }],
     ["Goat on Node, with SQLite", (member, join) => {
@@ -78,7 +81,7 @@ async function isUp({ url }: Invited): Promise<boolean> {
 
 Deno.test({
   name:
-    "four members on Deno are replaced by a Durable Object, Deno KV, Node and Bun under load: no error, nothing lost or doubled",
+    "four members on Deno are replaced by a Durable Object, Deno KV, Node and Bun under load, then all keys change: no error, nothing lost or doubled",
   sanitizeOps: false,
   sanitizeResources: false,
   fn: () =>
@@ -87,27 +90,41 @@ Deno.test({
       const others: AsyncDisposable[] = [];
       try {
         await members.found(["Apple", "Ball", "Candy", "Dog"]);
-        const library = byClient(members.cluster());
-        const req = byReq(() => members.urls());
-        const busy = async () => {
-          const before = [library.count, req.count];
-          const go = () => library.count > before[0]! + 5 && req.count > before[1]! + 5;
-          await eventually("both callers go on", () => go() || library.errors.length + req.errors.length > 0);
-        };
-        await busy();
-        for (const [i, [what, start]] of (await platforms(members)).entries()) {
+        const callers = { library: byClient(members.cluster()), req: byReq(() => members.urls()) };
+        const { library, req } = callers;
+        const all = await platforms(members);
+        await busy(callers);
+        for (const [i, [what, start]] of all.entries()) {
           const [old, name] = [members.present[0]!, what.split(" ")[0]!];
           const invited = members.invite(name);
           others.push(await start(invited, members.urls()[1]!));
           await eventually(`${what} answers`, () => isUp(invited));
           const { publicKey, url } = invited;
           const present = [...members.present.slice(1), name];
-          const text = await members.change(["--replace", `${old}:${name}=${publicKey}@${url}`], present);
+          const change = ["--replace", `${old}:${name}=${publicKey}@${url}`];
+          const text = await withPauses(
+            `${old} is replaced by ${what}`,
+            callers,
+            () => members.change(change, present),
+          );
           assertMatch(text, new RegExp(`^epoch ${i + 1} is in force, from number \\d+ on`));
-          await busy();
           assertEquals(await members.running.get(old)!.ended(), 0);
-          await busy();
+          await busy(callers);
         }
+
+        // Each new key has a process and a store of its own, on the same platform.
+        const rotated = members.present.map((name) => members.invite(`${name}-2`, name));
+        for (const [i, [what, start]] of all.entries()) {
+          others.push(await start(rotated[i]!, members.urls()[i]!));
+          await eventually(`${what} answers with its next key`, () => isUp(rotated[i]!));
+        }
+        const keys = rotated.flatMap(({ name, publicKey, url }) => [
+          ...["--key", `${name}=${publicKey}`],
+          ...["--url", `${name}=${url}`],
+        ]);
+        const ids = rotated.map(({ name }) => `${name}-2`);
+        const text = await withPauses("the keys of all change at once", callers, () => members.change(keys, ids));
+        assertMatch(text, /^epoch 5 is in force, from number \d+ on/);
         await Promise.all([library.stop(), req.stop()]);
         assertEquals([...library.errors, ...req.errors], []);
 
