@@ -495,6 +495,12 @@ export const PROOFS: readonly ProofMutant[] = [
     tests: ["tests/node/epochs_test.ts"],
   },
   {
+    name: "repeated-fetches-count-as-the-members",
+    why: "a removed member repeats the fetches of new ones, which get nothing of the state any more",
+    edits: [states("this.#isRepeated(asked) ? `${asked.publicKey} again` : asked.publicKey", "asked.publicKey")],
+    tests: ["tests/node/state_server_test.ts"],
+  },
+  {
     name: "own-report-counts",
     why: "a liar returns a status to a replica that lost its disk, which counts it as what another one says",
     edits: [resending('  if (replica === step.self) return step.discard("status", replica, "duplicate");\n', "")],

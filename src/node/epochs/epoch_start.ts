@@ -25,7 +25,7 @@ export interface EpochStartOptions {
 export interface EpochEntry {
   /** What the member says once its store has the state; `null` before, in epoch 0, and while halted. */
   entered(): Entered | null;
-  /** The frame of a signed fetch, with which it asks members of the epoch before. */
+  /** The frame of a signed fetch, with which it asks members of the epoch before. No two are the same. */
   signFetch(digests: readonly Digest[]): Uint8Array;
   /** Takes blobs that somebody has given. Each counts only if it has a digest that is wanted. */
   receive(blobs: readonly Uint8Array[]): void;
@@ -36,6 +36,7 @@ export class EpochStart implements EpochEntry {
   readonly #options: EpochStartOptions;
   /** Whether the store has it. */
   #isStored = false;
+  #fetches = 0;
 
   constructor(options: EpochStartOptions) {
     this.#options = options;
@@ -58,7 +59,7 @@ export class EpochStart implements EpochEntry {
 
   signFetch(digests: readonly Digest[]): Uint8Array {
     const { self, signer } = this.#options;
-    return encodeFrame(sign(signer, { kind: "fetch", replica: self, number: 0, digests }));
+    return encodeFrame(sign(signer, { kind: "fetch", replica: self, number: ++this.#fetches, digests }));
   }
 
   receive(blobs: readonly Uint8Array[]): void {

@@ -16,6 +16,8 @@ const MAX_ANSWER_BYTES = 1024 * 1024;
 const MAX_FETCH_BYTES = 16 * 1024;
 /** Limit of one member: 32 MiB at once, and 32 MiB per second. A repeated fetch counts too. */
 const BYTES = { most: 32 * 1024 * 1024, perMs: 32 * 1024 };
+/** So many of the last fetches of each member are known again. */
+const REMEMBERED = 1_024;
 /** The least that an answer counts, bytes. */
 const LEAST_BYTES = 1024;
 
@@ -26,11 +28,21 @@ export interface StateServerOptions {
   readonly cryptography: Cryptography;
 }
 
+/** A fetch whose signature is valid. */
+interface SignedFetch {
+  readonly publicKey: string;
+  readonly digests: readonly Digest[];
+  /** Of the signed bytes. */
+  readonly hash: Digest;
+}
+
 /** Answers signed fetches of members of later epochs. */
 export class StateServer {
   readonly #options: StateServerOptions;
   readonly #allowances = new Map<string, Allowance>();
   readonly #busy = new Set<string>();
+  /** What each member has fetched before, the latest last. */
+  readonly #former = new Map<string, Set<Digest>>();
 
   constructor(options: StateServerOptions) {
     this.#options = options;
@@ -39,21 +51,33 @@ export class StateServer {
   /**
    * Answers with blobs; `null` if no member of the epoch has signed the fetch, or it has asked too much. Whoever is no member in the `present`
    * epoch, the last one that is known, gets nothing: the blobs may be those of the present state.
+   *
+   * A fetch names no receiver, so whoever has got one can repeat it elsewhere. Repeated ones are counted apart, one at a time too, so
+   * that they take nothing from what the member itself asks for.
    */
   answer(epoch: Epoch, frame: Uint8Array, present: Epoch): Promise<readonly Uint8Array[]> | null {
     const asked = this.#verified(epoch, frame);
-    if (!asked || this.#busy.has(asked.publicKey) || !placeIn(present, asked.publicKey)) return null;
+    if (!asked || !placeIn(present, asked.publicKey)) return null;
+    const source = this.#isRepeated(asked) ? `${asked.publicKey} again` : asked.publicKey;
+    if (this.#busy.has(source)) return null;
     const now = this.#options.timer.monotonic() as Millis;
-    const allowance = allowanceOf(this.#allowances, asked.publicKey, { now, rate: BYTES });
+    const allowance = allowanceOf(this.#allowances, source, { now, rate: BYTES });
     if (allowance.bytes <= 0) return null;
-    this.#busy.add(asked.publicKey);
-    return this.#read(asked.digests, allowance).finally(() => this.#busy.delete(asked.publicKey));
+    this.#busy.add(source);
+    return this.#read(asked.digests, allowance).finally(() => this.#busy.delete(source));
   }
 
-  #verified(
-    epoch: Epoch,
-    frame: Uint8Array,
-  ): { readonly publicKey: string; readonly digests: readonly Digest[] } | null {
+  /** Whether this very fetch came before. */
+  #isRepeated({ publicKey, hash }: SignedFetch): boolean {
+    const former = this.#former.get(publicKey) ?? new Set();
+    this.#former.set(publicKey, former);
+    if (former.has(hash)) return true;
+    former.add(hash);
+    if (former.size > REMEMBERED) former.delete(former.values().next().value!);
+    return false;
+  }
+
+  #verified(epoch: Epoch, frame: Uint8Array): SignedFetch | null {
     if (frame.length > MAX_FETCH_BYTES) return null;
     try {
       const { message, bytes, signature } = decodeFrame(frame, wireLimits(epoch.genesis)).signed;
@@ -61,7 +85,7 @@ export class StateServer {
       const publicKey = epoch.genesis.replicas[message.replica]?.publicKey;
       const verifier = this.#options.cryptography.createVerifier(epoch.context, epoch.number);
       if (publicKey === undefined || !verifier.verify(publicKey, "fetch", bytes, signature)) return null;
-      return { publicKey, digests: message.digests };
+      return { publicKey, digests: message.digests, hash: this.#options.cryptography.hash(bytes) };
     } catch {
       return null; // it is no frame
     }
