@@ -34,7 +34,9 @@ export function createLeftApp(
   const callers = new Callers({});
   const app = new Hono();
   app.get("/healthz", (c) => c.text("alive\n"));
-  app.get("/epochs", (c) => epochsResponse((name) => c.req.query(name), epochs));
+  app.get("/epochs", (c) => {
+    return epochsResponse((name) => c.req.query(name), epochs, { isMember: epochs.lacksVersion !== null });
+  });
   app.post("/epochs", (c) => hearOfEpoch(c.req.raw, epochs));
   app.post("/epochs/state", async (c) => {
     const caller = await callers.of(c.req.raw, c.env);

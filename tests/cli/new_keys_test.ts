@@ -4,6 +4,7 @@ import { isPoint } from "../../src/cli/genesis/public_keys.ts";
 import { generateKeyPair } from "../../src/crypto/mod.ts";
 import { FOUR, keyOf } from "../node/_epochs.ts";
 import { exists } from "../e2e/_members.ts";
+import { eventually } from "../tools/eventually.ts";
 import { inFolder } from "../tools/folder.ts";
 import { freePort } from "../tools/ports.ts";
 import { printed, refused, served } from "./_served.ts";
@@ -98,5 +99,21 @@ Deno.test("init takes no private key as that of a member that has made its own",
     assert(!error.includes(privateKey));
     assertMatch(await init(NO_POINT), /^2 Ball: expected a public key, got 64 hex digits that are no public key/);
     assertEquals(exists(`${folder}/c`), false);
+  });
+});
+
+Deno.test("submit and list count no server that is no member, where the process of a new key was not started", async () => {
+  await served(FOUR, async (folder) => {
+    const at = ["--cluster", `${folder}/cluster.json`];
+    const file = `${folder}/next.json`;
+    // Apple's next key is to be at the address where the process of its present key goes on.
+    await printed("members", "propose", file, "--key", `Apple=${keyOf("Eagle").publicKey}`, ...at);
+    for (const name of FOUR) await printed("members", "sign", file, "--key", `${folder}/${name}.key`, ...at);
+    const { text } = await printed("members", "submit", file, ...at);
+    assertMatch(text, /^epoch 1 is in force, from number \d+ on: Ball, Candy and Dog answer; Apple not yet\n/);
+    await eventually("list says so", async () => {
+      const list = await printed("members", "list", ...at);
+      return /; 3 answer\n/.test(list.text) && /\nApple .* is a server that is no member\n/.test(list.text);
+    }, 30_000);
   });
 });

@@ -30,6 +30,8 @@ export interface Answer {
   readonly cluster: string | null;
   readonly epoch: number | null;
   readonly links: readonly Uint8Array[];
+  /** Whether it is a member there, as it says: one that was removed, or has another key, answers too. */
+  readonly isMember: boolean;
 }
 
 /** The chain as far as it is known. */
@@ -113,15 +115,16 @@ async function extended(known: Followed, { links, cluster }: Answer): Promise<Fo
 
 /** Asks one member. Never rejects. */
 export async function askEpochs(url: string, after: number): Promise<Answer> {
-  const none = { url, cluster: null, epoch: null, links: [] };
+  const none = { url, cluster: null, epoch: null, links: [], isMember: false };
   try {
     const at = new URL(`epochs?after=${after}`, url.endsWith("/") ? url : `${url}/`);
     const response = await fetch(at, { redirect: "manual", signal: AbortSignal.timeout(TIMEOUT_MS) });
     const json = await boundedJson(response) as Readonly<Record<string, unknown>> | null;
     if (!response.ok || json === null) return { ...none, reach: `answers ${response.status}` };
-    const { cluster, epoch } = json;
+    const { cluster, epoch, isMember } = json;
     if (typeof cluster !== "string" || typeof epoch !== "number") return { ...none, reach: "answers something else" };
-    return { url, reach: "answers", cluster: plainText(cluster), epoch, links: linksOf(json.links, url) };
+    const links = linksOf(json.links, url);
+    return { url, reach: "answers", cluster: plainText(cluster), epoch, links, isMember: isMember !== false };
   } catch (error) {
     const isLate = error instanceof DOMException && error.name === "TimeoutError";
     return { ...none, reach: isLate ? `gives no answer in ${TIMEOUT_MS / 1_000} s` : "refuses the connection" };

@@ -21,11 +21,13 @@ export function membersShown({ cluster, present, answers, links }: Followed, sou
     const url = urls[name]!;
     const answer = answers.get(url);
     const isOurs = answer?.cluster === cluster;
-    const isPresent = isOurs && answer!.epoch === number;
+    const isPresent = isOurs && answer!.epoch === number && answer!.isMember;
     const state = !answer
       ? "was not asked"
       : isPresent
       ? "answers"
+      : isOurs && answer.epoch === number
+      ? "is a server that is no member"
       : isOurs
       ? `is in epoch ${answer.epoch}`
       : answer.cluster === null

@@ -104,7 +104,10 @@ async function inForce(
         next: "look: pbft members list; make a new proposal",
       });
     }
-    const isIn = (name: string) => (known.answers.get(configuration.urls[name]!)?.epoch ?? -1) >= number;
+    const isIn = (name: string) => {
+      const answer = known.answers.get(configuration.urls[name]!);
+      return answer?.isMember === true && (answer.epoch ?? -1) >= number;
+    };
     const names = genesis.replicas.map(({ name }) => name);
     const answering = names.filter(isIn);
     if (epoch && (answering.length >= quorum(names.length) || known.present.number > number)) {

@@ -125,6 +125,7 @@ export const EPOCHS: Schema = objectOf({
   epoch: described(count, "the last epoch that the replica knows"),
   after: described(count, "the links begin after this epoch"),
   links: described(listOf(text), "the links, base64, as many as fit into one answer"),
+  "isMember?": described(flag, "false: the server is no member in this epoch"),
   "stable?": described(listOf(text), "the certificate of the last stable checkpoint: signed frames, base64"),
   "entered?": described(
     objectOf({ member: count, signature: described(text, "Ed25519, base64") }),

@@ -56,9 +56,10 @@ type Query = (name: string) => string | undefined;
 
 /**
  * `GET /epochs?after=E`: the links after epoch E, in base64, as many as fit into one answer. With `stable` also the
- * certificate of the last stable checkpoint, and this member's statement that it has the state of its epoch.
+ * certificate of the last stable checkpoint, and this member's statement that it has the state of its epoch. `more`: what
+ * else the answer says.
  */
-export function epochsResponse(query: Query, host: EpochsHost): Response {
+export function epochsResponse(query: Query, host: EpochsHost, more?: { readonly isMember: boolean }): Response {
   const after = natural(query("after") ?? "0", "after");
   const links: string[] = [];
   let bytes = 0;
@@ -73,6 +74,7 @@ export function epochsResponse(query: Query, host: EpochsHost): Response {
     epoch: number,
     after,
     links,
+    ...more,
     ...(query("stable") !== undefined && proofsOf(host)),
   });
 }
