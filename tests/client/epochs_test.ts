@@ -42,6 +42,25 @@ Deno.test("a client that slept for five epochs, in which all keys and addresses 
     }
   }));
 
+Deno.test("a client whose last epoch has nobody left goes on by the addresses of a newer cluster file", () =>
+  withServers(async (servers) => {
+    const { epochs, links } = await servers.chainFrom(servers.first(), 3);
+    const [first, last] = [epochs[0]!, epochs.at(-1)!];
+    // Of the earlier epochs nobody is there any more.
+    for (const { number } of epochs.slice(0, -1)) {
+      servers.put(number, () => () => new Response("nobody", { status: 503 }));
+    }
+    servers.put(last.number, (name) => servers.member({ epoch: last, name, says: "honest", links: after(links) }));
+    const moved = Object.fromEntries(NAMES.map((name) => [name, last.urls[name]!]));
+    for (const known of [0, 1, 2]) {
+      const chain = links.slice(0, known);
+      const client = new Client({ cluster: { genesis: first.genesis, urls: moved }, chain, timeoutMs: 30_000 });
+      assertEquals(await client.invoke("GET x"), "honest");
+      assertEquals(client.chain, links);
+      client.close();
+    }
+  }));
+
 /** What a thief at the address of a member shows as the chain after epoch 3, with all keys of epochs 0 to 2. */
 async function forgeries(servers: EpochServers, epochs: readonly Epoch[], links: readonly Uint8Array[]) {
   const fork = async (epoch: number, count: number) =>

@@ -140,7 +140,8 @@ export async function presentOf(
   { links, further = [] }: { readonly links?: readonly Uint8Array[] | undefined; readonly further?: readonly string[] },
 ): Promise<Followed> {
   const known = await followLinks(cluster, links ?? [], "the chain");
-  const followed = await followMembers(known, further);
+  // The file may be newer than the chain: its addresses count as well.
+  const followed = await followMembers(known, [...further, ...Object.values(cluster.urls)]);
   const answers = [...followed.answers.values()];
   const looked = answers.map(({ url, reach }) => `${url} ${reach}`).join("; ");
   const strangers = answers.filter(({ cluster }) => cluster !== null && cluster !== followed.cluster);

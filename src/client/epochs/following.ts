@@ -6,7 +6,7 @@ import type { Genesis } from "../../core/config.ts";
 import { clientClusterId, clientSha256, createClientVerifier } from "../../crypto/client.ts";
 import { type ChainCrypto, type Epoch, firstEpoch, followChain } from "../../wire/epochs/mod.ts";
 import type { EpochsToAsk, EpochsToWatch } from "./present.ts";
-import { fromBase64, GrowingBuffer, MAX_BODY_BYTES } from "../../wire/mod.ts";
+import { type ClusterFile, fromBase64, GrowingBuffer, MAX_BODY_BYTES } from "../../wire/mod.ts";
 
 /** How long an answer may take, ms. */
 const TIMEOUT_MS = 5_000;
@@ -43,11 +43,45 @@ export async function catchUp(epochs: EpochsToAsk): Promise<void> {
   await Promise.all(asking);
 }
 
+/** Links, and the epoch to which they lead. */
+interface Further {
+  readonly links: readonly Uint8Array[];
+  readonly last: Epoch;
+}
+
 /**
- * The links that a replica shows; none if it does not answer so.
- * @throws {Error} if the answer is malformed or too large.
+ * The links after a known epoch, possibly none, that a replica shows. `url`: its request URL. If it does not answer, those at the
+ * addresses of the cluster file are asked, which may be newer than the known epoch: whoever was away for long may know only members that
+ * are gone.
+ * @throws {Error} if nobody gives an answer that is of use.
  */
-export async function linksFrom(fetch: typeof globalThis.fetch, url: string): Promise<readonly Uint8Array[]> {
+export async function furtherFrom(
+  { fetch, cluster }: { readonly fetch: typeof globalThis.fetch; readonly cluster: Pick<ClusterFile, "urls"> },
+  epoch: Epoch,
+  url: string,
+): Promise<Further> {
+  const ask = async (base: string): Promise<Further> => {
+    const links = await linksFrom(fetch, `${base}epochs?after=${epoch.number}`);
+    return { links, last: links.length === 0 ? epoch : await lastEpoch(epoch, links) };
+  };
+  const asked = url.replace(/requests$/, "");
+  try {
+    return await ask(asked);
+  } catch (error) {
+    const others = Object.values(cluster.urls).map((other) => `${other.replace(/\/+$/, "")}/`);
+    const answers = await Promise.allSettled(others.filter((other) => epoch.number > 0 && other !== asked).map(ask));
+    const further = answers.flatMap((answer) => answer.status === "fulfilled" ? [answer.value] : [])
+      .toSorted((a, b) => b.last.number - a.last.number);
+    if (further.length > 0) return further[0]!;
+    throw error;
+  }
+}
+
+/**
+ * The links that a replica shows.
+ * @throws {Error} if it shows none, or if the answer is malformed or too large.
+ */
+async function linksFrom(fetch: typeof globalThis.fetch, url: string): Promise<readonly Uint8Array[]> {
   const response = await fetch(url, { redirect: "manual", signal: AbortSignal.timeout(TIMEOUT_MS) });
   const body = new GrowingBuffer();
   // Not every browser can iterate over a stream.
@@ -58,7 +92,8 @@ export async function linksFrom(fetch: typeof globalThis.fetch, url: string): Pr
     await reader!.cancel();
     throw new RangeError("links: the answer is too large");
   }
-  if (response.status !== 200) return [];
+  if (response.status !== 200) throw new Error(`links: HTTP ${response.status}`);
   const { links } = JSON.parse(new TextDecoder().decode(body.take())) as { links?: unknown };
-  return Array.isArray(links) ? links.map((link) => fromBase64(String(link))) : [];
+  if (!Array.isArray(links)) throw new TypeError("links: expected a list");
+  return links.map((link) => fromBase64(String(link)));
 }

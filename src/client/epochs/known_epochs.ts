@@ -102,12 +102,8 @@ export class KnownEpochs implements EpochsToWatch {
 
   /** Asks a replica for links, and follows them. @throws {Error} if its answer is of no use. */
   async ask({ epoch }: PresentEpoch, url: string): Promise<void> {
-    const base = url.replace(/requests$/, "");
-    const { lastEpoch, linksFrom } = await later();
-    const links = await linksFrom(this.options.fetch, `${base}epochs?after=${epoch.number}`);
-    if (links.length === 0) return;
-    const last = await lastEpoch(epoch, links);
-    if (this.#present?.epoch !== epoch) return;
+    const { links, last } = await (await later()).furtherFrom(this.options, epoch, url);
+    if (last === epoch || this.#present?.epoch !== epoch) return;
     this.#chain = [...this.#chain, ...links];
     this.#present = presentOf(last, this.options.random);
     this.options.onChain(this.#chain);

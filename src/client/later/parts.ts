@@ -2,7 +2,7 @@
  * The parts that are loaded later, in one piece: they share most of what they need.
  * @module
  */
-export { catchUp, epochsOf, lastEpoch, linksFrom } from "../epochs/following.ts";
+export { catchUp, epochsOf, furtherFrom, lastEpoch } from "../epochs/following.ts";
 export { executedBatch } from "../proofs/verify/archive.ts";
 export { provenChange } from "../proofs/verify/change.ts";
 export { misconductIn } from "../proofs/verify/evidence.ts";
