@@ -22,8 +22,8 @@ export type HostEvent =
   /** A call of the store failed or timed out. The replica is reloaded from it until that works. */
   | { readonly kind: "store-failed"; readonly reason: string }
   /**
-   * The host could not accept a connection, most likely because it had no file descriptors left. Idle connections were
-   * closed.
+   * The host could not accept a connection, most likely because it had no file descriptors left. Under Deno idle connections
+   * were closed.
    */
   | { readonly kind: "accept-failed"; readonly reason: string }
   /** The replica has entered an epoch, or was opened in it. `isMember`: whether it is a member of it. */

@@ -44,8 +44,7 @@ export function hostEventEntry(
       return {
         level: "warn",
         event,
-        message:
-          "a connection could not be accepted, and idle ones were closed; raise the limit of open files, or put a proxy in front",
+        message: "a connection could not be accepted; raise the limit of open files, or put a proxy in front",
         fields: { reason: hostEvent.reason },
       };
     case "epoch-entered": {

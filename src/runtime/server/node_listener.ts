@@ -23,9 +23,14 @@ export async function listenOnNode(options: ListenOptions): Promise<Listening> {
     return bind({ ...options, hostname: ANY_IPV4_ADDRESS }); // a machine without IPv6
   });
   server.on("error", options.onAcceptFailed);
+  server.on("drop", () => options.onAcceptFailed(new Error(tooMany(server.maxConnections))));
   const { address, port } = server.address() as AddressInfo;
   const cutSockets = takeUpgrades(server, options.handler);
   return { address: { hostname: address, port }, shutdown: () => shutdown(server, cutSockets) };
+}
+
+function tooMany(connections: number): string {
+  return `there are ${connections} connections, the most that the limit of open files leaves room for`;
 }
 
 async function bind({ hostname, port, handler }: ListenOptions): Promise<Server> {

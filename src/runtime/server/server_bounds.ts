@@ -21,7 +21,7 @@ export interface ServerBounds {
   readonly maxConnections: number;
 }
 
-/** File descriptors that are kept for the store and for connections to other members. */
+/** File descriptors that are kept for the process itself, the store and connections to other members: as many, or half of all if that is less. */
 const RESERVED_DESCRIPTORS = 64;
 /** The limit of descriptors, if the process's own is not known. */
 const DEFAULT_LIMIT = 1_024;
@@ -38,6 +38,7 @@ const MAX_CONNECTIONS = 16_384;
  * ```
  */
 export function serverBounds(): ServerBounds {
+  const limit = descriptorLimit();
   return {
     serverOptions: {
       headersTimeout: 10_000,
@@ -45,7 +46,8 @@ export function serverBounds(): ServerBounds {
       keepAliveTimeout: 75_000,
       connectionsCheckingInterval: 2_000,
     },
-    maxConnections: Math.min(MAX_CONNECTIONS, Math.max(1, descriptorLimit() - RESERVED_DESCRIPTORS)),
+    // With one connection, or a few, no member could be heard.
+    maxConnections: Math.min(MAX_CONNECTIONS, limit - Math.min(RESERVED_DESCRIPTORS, Math.floor(limit / 2))),
   };
 }
 
