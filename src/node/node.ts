@@ -276,16 +276,13 @@ export class ReplicaNode {
   *#inputs(): Generator<Task, void> {
     const { requests, queries, gateway } = this.#callers;
     yield* requests.intake.drain();
-    // A new member of a later epoch knows the agreed time once it has the state.
-    const knowsTime = this.epoch.number === 0 || this.#replica.agreedTime > 0;
-    for (const bundle of knowsTime ? gateway.take() : []) yield taskOf(bundle);
+    for (const bundle of gateway.take()) yield taskOf(bundle);
     yield* queries.intake.drain(this.#connected.maxQueriesPerTurn);
   }
 
   #release({ events, messages, replies, answers, offers = [], closed }: Ready, now: Millis): void {
     const { delivery, blobs, epochStart } = this.#connected;
     this.#callers.gateway.hear(events);
-    if (events.some(({ kind }) => kind === "state-transfer")) this.#drainSoon();
     epochStart.hear(events);
     for (const event of events) this.#observers.notify((o) => o.onEvent?.(event, now));
     delivery.release({ messages, replies, answers });

@@ -84,6 +84,9 @@ export function connect(
     genesis,
     timer,
     agreedTime: () => replica.agreedTime,
+    // Until the first batch of epoch 0 the agreed time is 0. A replica that lost its disk, is behind, or is new in a later epoch gets to know it.
+    knowsTime: () =>
+      replica.agreedTime > 0 || (epoch.number === 0 && !replica.core?.isBehind && !replica.status.recovering),
     limits,
     sign: (request) => {
       const own = withDigest(sign(signer, request), hash) as Verified<SignedRequest<GatewayRequest>>;

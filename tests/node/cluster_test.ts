@@ -1,6 +1,8 @@
 import { assertEquals } from "@std/assert";
 import { utf8 } from "../../src/wire/mod.ts";
 import type { GatewayOperation } from "../../src/core/messages/messages.ts";
+import type { ReplicaId } from "../../src/core/messages/ids.ts";
+import { MemoryStore } from "../../src/stores/memory.ts";
 import { Cluster, resultsIn, texts } from "./_cluster.ts";
 
 function operation(name: string, timestamp: number, text: string): GatewayOperation {
@@ -90,6 +92,24 @@ Deno.test("after a power loss of all four every answered operation is present, a
   assertEquals(new Set(cluster.ids.map((id) => cluster.node(id).status().replica.history)).size, 1);
   await cluster.close();
 });
+
+for (const [executed, why] of [[0, "nobody has executed anything"], [3, "batches"], [40, "a state"]] as const) {
+  Deno.test(`a replica without its disk has operations ordered, where there is to fetch: ${why}`, async () => {
+    let hasLost = false;
+    const cluster = await Cluster.open({ node: (id) => hasLost && id === 3 ? { start: "recover" } : {} });
+    for (let i = 1; i <= executed; i++) assertEquals(await vouch(cluster, 1, operation("ada", i, "INCR n")), `ok ${i}`);
+    cluster.crash(3);
+    hasLost = true;
+    cluster.stores.set(3 as ReplicaId, new MemoryStore());
+    const node = await cluster.start(3);
+    // At once, before it has heard from anybody.
+    const answer = node.vouch([operation("grace", 1, "INCR n")]);
+    await cluster.timer.advance(30_000);
+    const settled = await answer;
+    assertEquals("results" in settled ? texts(settled.results) : settled.reason, [`ok ${executed + 1}`]);
+    await cluster.close();
+  });
+}
 
 Deno.test("a single replica orders by itself", async () => {
   const cluster = await Cluster.open({ n: 1 });

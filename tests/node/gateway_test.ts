@@ -29,6 +29,7 @@ function setUp(limits: Partial<GatewayOptions["limits"]> = {}, n = 4) {
     genesis,
     timer,
     agreedTime: () => state.agreedTime,
+    knowsTime: () => true,
     limits: { maxGatewayOperations: 100, maxGatewayBytes: 100_000, maxBundlesInFlight: 2, ...limits },
     sign: (request) => withDigest(sign(signer, request)) as GatewaySigned,
     wake: () => timer.soon(() => bundles.push(...gateway.take())),

@@ -45,6 +45,8 @@ export interface GatewayOptions {
   readonly timer: Timer;
   /** The agreed time of the last batch that this replica has executed. */
   readonly agreedTime: () => Millis;
+  /** False while others have executed batches, and this replica none: what it signed by its own agreed time, 0, would have expired. */
+  readonly knowsTime: () => boolean;
   readonly limits: Pick<NodeLimits, "maxGatewayOperations" | "maxGatewayBytes" | "maxBundlesInFlight">;
   readonly sign: (request: GatewayRequest) => Verified<SignedRequest<GatewayRequest>>;
   /** Called when there are bundles to {@linkcode Gateway.take}, after other input that arrives now. */
@@ -94,6 +96,8 @@ export class Gateway {
   #bytes = 0;
   /** Expired bundles, to be signed again. */
   #expired: InFlight[] = [];
+  /** Whether calls wait until the agreed time is known. */
+  #isHeld = false;
   readonly #gathering: Gathering;
 
   constructor(options: GatewayOptions) {
@@ -140,6 +144,8 @@ export class Gateway {
 
   /** Makes bundles of the waiting calls, up to the maximum in flight. */
   take(): readonly Bundle[] {
+    this.#isHeld = !this.#options.knowsTime();
+    if (this.#isHeld) return [];
     const bundles: Bundle[] = [];
     const add = (request: InFlight["request"]) =>
       void bundles.push({ request, refuse: (rejection) => this.#finish(request.digest, rejection) });
@@ -155,6 +161,7 @@ export class Gateway {
 
   /** Processes events: after a state transfer this replica has not executed everything itself. */
   hear(events: readonly ReplicaEvent[]): void {
+    if (this.#isHeld && this.#options.knowsTime()) this.#options.wake();
     if (!events.some(({ kind }) => kind === "state-transfer")) return;
     for (const bundle of this.#inFlight.values()) bundle.hasSkipped = true;
   }
