@@ -1,5 +1,6 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { filesUnder, root } from "./tools/files.ts";
+import { V8_FLAGS } from "../src/cli/runtime.ts";
 import { ClusterProcess } from "./e2e/_cluster_process.ts";
 
 /** Runs an example as a user would. */
@@ -79,4 +80,11 @@ Deno.test("every example is run by a test", () => {
     filesUnder("examples", ".ts").filter((path) => !isOfApplication(path)).sort(),
     [...runHere.map((name) => `examples/${name}.ts`), ...RUN_BY_DOCS_TEST, ...RUN_BY_EDGE_TESTS].sort(),
   );
+});
+
+Deno.test("the container image and the systemd unit start replicas with V8's flags of `pbft dev`", async () => {
+  for (const path of ["containers/Dockerfile", "systemd/pbft@.service"]) {
+    const text = await Deno.readTextFile(new URL(`../examples/${path}`, import.meta.url));
+    assertStringIncludes(text, V8_FLAGS, path);
+  }
 });
