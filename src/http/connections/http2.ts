@@ -1,7 +1,9 @@
 /**
  * Keeps HTTP/2 from a port of Deno. Deno's server takes it from whoever begins with its preface, up to 200 requests at once on a connection, and keeps all
  * of their answers until the other side reads them. It has no option against that, and tells no handler which version a request has. So a connection is
- * known by what HTTP/1.1 does not do: bring a request while others are worked on, or after an answer with `connection: close`, which HTTP/2 does not have.
+ * known by what HTTP/1.1 does not do: bring a request while others are worked on, or while answers before it are not read. The first holds for all
+ * requests. The second can be seen of answers that are streams, which cost more: so only those after the first 64 are, which HTTP/1.1 would have
+ * on another connection, as the answer before has `connection: close`; unless its port was used before.
  * @module
  */
 import type { MiddlewareHandler } from "hono";
@@ -11,6 +13,8 @@ import type { ClientVariables } from "../middleware/context.ts";
 /** What Deno passes beside a request. */
 interface DenoInfo {
   readonly remoteAddr?: { readonly hostname?: string; readonly port?: number };
+  /** Settles when the answer was taken: of a stream by the other side, of another body by the server. */
+  readonly completed?: Promise<void>;
 }
 
 /** One connection. */
@@ -19,10 +23,10 @@ interface Line {
   running: number;
   /** Requests so far. */
   requests: number;
-  /** Requests that came although the answer before closed the connection. */
-  afterClose: number;
-  /** Whether it is known to be HTTP/2. */
-  isHttp2: boolean;
+  /** Whether its answers are watched: those before were enough, or its port was used before. */
+  isWatched: boolean;
+  /** Watched answers that the other side has not taken. */
+  unread: number;
   usedAt: number;
 }
 
@@ -30,12 +34,12 @@ interface Line {
 const MIN_RUNNING = 3;
 /** The answer to this request closes the connection. A request with a header that HTTP/2 does not have, or of a member, is counted as the first. */
 const MAX_REQUESTS = 64;
-/** After more requests that should not have come it is HTTP/2. As many may be of a port that was used again. */
-const MAX_AFTER_CLOSE = 2;
+/** With so many it is HTTP/2. HTTP/1.1 can have one, until the server notices the end of the connection that had its port before. */
+const MAX_UNREAD = 2;
 /** Connections that are remembered. Beyond it the least recently used is forgotten. */
 const MAX_LINES = 4_096;
-/** A connection that was not used for so long is forgotten, ms: its port may be another one's. */
-const FORGOTTEN_MS = 60_000;
+/** A connection that was not used for so long counts as a new one on a port that was used before, ms. */
+const REUSED_MS = 60_000;
 /** Strangers may ask for these, and they may be long: their answers close the connection. */
 const LONG_ROUTES: ReadonlySet<string> = new Set(["/openapi.json", "/epochs"]);
 /** HTTP/2 has no such headers. */
@@ -51,12 +55,12 @@ export function refuseHttp2(
     if (line === null) return await next();
     const { headers } = c.req.raw;
     if (HTTP1_HEADERS.some((name) => headers.has(name))) beginAnew(line);
-    if (line.requests >= MAX_REQUESTS) line.afterClose++;
+    line.isWatched ||= line.requests >= MAX_REQUESTS;
     line.requests++;
     line.running++;
     try {
-      if (line.running >= MIN_RUNNING || line.afterClose > MAX_AFTER_CLOSE) line.isHttp2 = true;
-      if (line.isHttp2) return c.body(null, 505);
+      // An honest caller whose port was used before goes on with another one.
+      if (line.running >= MIN_RUNNING || line.unread >= MAX_UNREAD) return c.body(null, 505, { connection: "close" });
       await next();
     } finally {
       line.running--;
@@ -65,11 +69,19 @@ export function refuseHttp2(
     if (LONG_ROUTES.has(c.req.path) || !headers.has("host")) line.requests = Math.max(line.requests, MAX_REQUESTS);
     if (c.var.caller?.kind === "member") beginAnew(line);
     if (line.requests >= MAX_REQUESTS) c.header("connection", "close");
+    const { completed } = c.env as DenoInfo;
+    if (line.isWatched && completed && c.res.body !== null) {
+      line.unread++;
+      const isTaken = () => void line.unread--;
+      completed.then(isTaken, isTaken);
+      // Of the body of a response that has it in one piece Deno makes no stream.
+      c.res = new Response(c.res.body.pipeThrough(new TransformStream()), c.res);
+    }
   };
 }
 
 function beginAnew(line: Line): void {
-  Object.assign(line, { requests: 0, afterClose: 0, isHttp2: false });
+  Object.assign(line, { requests: 0, isWatched: false });
 }
 
 /** The connections of a server, in order of last use. */
@@ -87,9 +99,8 @@ class Lines {
     if (hostname === undefined || port === undefined) return null;
     const key = `${hostname} ${port}`;
     const now = this.#timer.monotonic();
-    const known = this.#lines.get(key);
-    const isKnown = known !== undefined && now - known.usedAt < FORGOTTEN_MS;
-    const line = isKnown ? known : { running: 0, requests: 0, afterClose: 0, isHttp2: false, usedAt: now };
+    const line = this.#lines.get(key) ?? { running: 0, requests: 0, isWatched: false, unread: 0, usedAt: now };
+    if (now - line.usedAt >= REUSED_MS) Object.assign(line, { requests: 0, isWatched: true });
     line.usedAt = now;
     this.#lines.delete(key);
     this.#lines.set(key, line);
