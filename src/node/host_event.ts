@@ -21,6 +21,8 @@ export type HostEvent =
   | { readonly kind: "member-distrusted"; readonly peer: ReplicaId; readonly forMs: number }
   /** A call of the store failed or timed out. The replica is reloaded from it until that works. */
   | { readonly kind: "store-failed"; readonly reason: string }
+  /** A commit has succeeded after such failures. */
+  | { readonly kind: "store-works" }
   /**
    * The host could not accept a connection, most likely because it had no file descriptors left. Under Deno idle connections
    * were closed.

@@ -175,6 +175,7 @@ export function connect(
     onFault: (fault) => observers.notify((o) => o.onFault?.(fault)),
     onMachineError: (error) => observers.notify((o) => o.onEvent?.(failureOf(error), timer.now())),
     onStoreFailure: (reason) => observers.notify((o) => o.onHostEvent?.({ kind: "store-failed", reason })),
+    onStoreWorks: () => observers.notify((o) => o.onHostEvent?.({ kind: "store-works" })),
     onStop: () => callers.refuse((kind) => refusalOf(replica, kind)!),
   });
   const scrubbed: Scrubbed = {

@@ -60,7 +60,7 @@ Deno.test("ports must be ones that fetch reaches", () => {
 Deno.test("--telemetry goes to every replica, and wants a share", () => {
   assertEquals(parseClusterOptions(["--telemetry", "0.01"]).policy, ["--telemetry", "0.01"]);
   assertEquals(parseClusterOptions([]).policy, []);
-  for (const share of ["", "1.1", "-1", "all"]) {
+  for (const share of ["", "1.1", "-1", "all", "0x1", "1e-3"]) {
     assertThrows(
       () => parseClusterOptions([`--telemetry=${share}`]),
       CliError,

@@ -13,7 +13,10 @@ const record: Script = (input, env) =>
 
 Deno.test("a commit that never returns times out: the replica reports it, is not ready, and continues once the store works", async () => {
   const failures: string[] = [];
-  const onHostEvent = (event: HostEvent) => void (event.kind === "store-failed" && failures.push(event.reason));
+  const onHostEvent = (event: HostEvent) => {
+    if (event.kind === "store-failed") failures.push(event.reason);
+    if (event.kind === "store-works") failures.push("it works");
+  };
   const bench = await Bench.open(record, { observers: [{ onHostEvent }] });
   const { node, timer, store } = bench;
   store.holding = true;
@@ -30,6 +33,7 @@ Deno.test("a commit that never returns times out: the replica reports it, is not
   store.letGo(); // the commit that was given up is made after all: those who came after it find a conflict
   await timer.advance(5_000);
   assertEquals([await answer, node.status().storeError, bench.sent.to(1)], [[null], undefined, 1]);
+  assertEquals(failures, [message, "it works"]);
   await node.close();
 });
 

@@ -136,12 +136,14 @@ Deno.test("trouble on the way to a member is one line each, at its level, and no
   for (let i = 0; i < 50; i++) log.onHostEvent({ kind: "socket-failed", peer, reason: `for ${i} ms`, retryMs: i });
   log.onHostEvent({ kind: "peer-reached", peer, afterMs: 12.4 });
   log.onHostEvent({ kind: "accept-failed", reason: "Too many open files" });
+  log.onHostEvent({ kind: "store-works" });
   const entries = lines.map((line) => JSON.parse(line));
   assertEquals(entries.map(({ event, level }) => [event, level]), [
     ["peer-unreachable", "warn"],
     ["socket-failed", "warn"],
     ["peer-reached", "info"],
     ["accept-failed", "warn"],
+    ["store-works", "info"],
   ]);
   assertEquals([entries[0].reason, entries[2].afterMs], ["refused", 12]);
 });

@@ -17,7 +17,7 @@ export const TELEMETRY_FLAG = {
 
 /** The share of requests. @throws {CliError} if it is none. */
 export function telemetryShare(text: string): number {
-  const share = text.trim() === "" ? NaN : Number(text);
+  const share = /^[0-9]{0,9}(\.[0-9]{1,9})?$/.test(text) && text !== "" ? Number(text) : NaN;
   if (share >= 0 && share <= 1) return share;
   throw new CliError(
     `--telemetry: expected a number from 0 to 1, got ${JSON.stringify(text)} (see --help)`,

@@ -214,7 +214,7 @@ export class DurableReplica {
   }
 
   #onCommitted({ stepped, writes, tookMs }: Committed): void {
-    this.#health.storeError = null;
+    this.#health.committed();
     this.#retry.reset();
     this.#others.noteCommit(tookMs);
     if (writes.count > 0) {

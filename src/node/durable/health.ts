@@ -12,7 +12,7 @@ import { StoreWatch } from "../storage/store_watch.ts";
 
 /** Options of {@linkcode Health}. */
 export interface HealthOptions
-  extends Pick<DurableReplicaOptions, "store" | "timer" | "onMachineError" | "onStoreFailure"> {
+  extends Pick<DurableReplicaOptions, "store" | "timer" | "onMachineError" | "onStoreFailure" | "onStoreWorks"> {
   /** Called when the store's file was removed or replaced. */
   readonly onGone: (error: StoreGoneError) => void;
 }
@@ -28,17 +28,22 @@ export class Health {
   readonly #faults: InputFaults;
   readonly #onMachineError: (error: Error) => void;
   readonly #onStoreFailure: (error: string) => void;
+  readonly #onStoreWorks: () => void;
   readonly #watch: StoreWatch;
   #isMachineAtFault = false;
 
   /**
    * `onMachineError`: called each time the state machine fails to load its state; `onStoreFailure`: called when the
-   * store fails.
+   * store fails; `onStoreWorks`: called at the first commit after that.
    */
-  constructor(faults: InputFaults, { store, timer, onMachineError, onStoreFailure, onGone }: HealthOptions) {
+  constructor(
+    faults: InputFaults,
+    { store, timer, onMachineError, onStoreFailure, onStoreWorks, onGone }: HealthOptions,
+  ) {
     this.#faults = faults;
     this.#onMachineError = onMachineError;
     this.#onStoreFailure = onStoreFailure;
+    this.#onStoreWorks = onStoreWorks;
     this.#watch = new StoreWatch(store, timer, onGone);
   }
 
@@ -51,6 +56,13 @@ export class Health {
     this.#isMachineAtFault = error instanceof StateMachineError;
     if (error instanceof StateMachineError) this.#onMachineError(error);
     else this.#onStoreFailure(this.storeError);
+  }
+
+  /** A commit has succeeded. */
+  committed(): void {
+    const hadFailed = this.storeError !== null && !this.#isMachineAtFault;
+    this.storeError = null;
+    if (hadFailed) this.#onStoreWorks();
   }
 
   /** The core runs: the state machine has loaded its state. */

@@ -40,6 +40,8 @@ export interface DurableReplicaOptions {
   readonly onMachineError: (error: Error) => void;
   /** A call of the store failed or timed out. */
   readonly onStoreFailure: (error: string) => void;
+  /** Called when a commit succeeds again. */
+  readonly onStoreWorks: () => void;
   /** The replica accepts nothing more; {@linkcode DurableReplica.life} says why. */
   readonly onStop: () => void;
 }

@@ -40,6 +40,8 @@ export function hostEventEntry(
         fields,
       };
     }
+    case "store-works":
+      return { level: "info", event, message: "the store works again", fields: {} };
     case "accept-failed":
       return {
         level: "warn",
