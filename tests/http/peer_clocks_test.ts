@@ -47,6 +47,18 @@ Deno.test("a wrong clock is noticed by comparison with the others, whatever f fa
   }
 });
 
+Deno.test("clocks of the others that were wrong, and are set right, make no right clock look wrong for longer", () => {
+  const host = new Host();
+  host.hear([0, 0, 0]);
+  const day = 86_400_000;
+  for (let i = 0; i < 2; i++) host.hear([day, day, day]);
+  assertEquals([host.clocks.ahead, host.told.length], [-day, 1]);
+  for (let i = 0; i < 2; i++) host.hear([0, 0, 0]);
+  assertEquals([host.clocks.ahead, host.told], [0, [["clock-right", 0]]]);
+  host.hear([0, 0, 0], 5_000); // late, and still right
+  assertEquals([host.clocks.ahead, host.told], [0, []]);
+});
+
 Deno.test("fewer than f + 1 other clocks give no offset; f + 1 give the smallest offset that all of them show", () => {
   const host = new Host(7);
   assertEquals(host.clocks.ahead, null);

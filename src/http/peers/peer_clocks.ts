@@ -6,7 +6,8 @@
  * sender's clock, authenticated, at each delivery and at each new socket. The agreed time would say less: an idle
  * cluster has none, a primary may move it by `maxClockSkewMs`, and a wrong clock that proposed first sets it for all.
  *
- * A late delivery makes the sender's clock look slow, so the highest reading of the last minutes counts. A reading is
+ * A late delivery makes the sender's clock look slow, so the highest reading of the last minutes counts, unless one comes
+ * that no delivery is so late for: then that clock was set back. A reading is
  * carried forward with this host's monotonic clock. So a change of the local wall clock shows at once, also where
  * sockets stay open and bring no stamp for days.
  * @module
@@ -35,6 +36,9 @@ const LOOK_MS = 5_000;
 /** The highest reading of the last one to two windows of this length counts, ms. */
 const WINDOW_MS = 300_000;
 
+/** No delivery takes so long, ms. */
+const MAX_LATE_MS = 60_000;
+
 /** A member's clock, as the value that it shows when the local monotonic clock shows 0. */
 interface Reading {
   since: number;
@@ -58,7 +62,8 @@ export class PeerClocks {
     const now = this.#options.timer.monotonic();
     const shown = clock - now;
     const reading = this.#readings.get(member);
-    if (!reading) this.#readings.set(member, { since: now, highest: shown, before: -Infinity });
+    const isSetBack = reading && shown < Math.max(reading.highest, reading.before) - MAX_LATE_MS;
+    if (!reading || isSetBack) this.#readings.set(member, { since: now, highest: shown, before: -Infinity });
     else if (now - reading.since < WINDOW_MS) reading.highest = Math.max(reading.highest, shown);
     else Object.assign(reading, { since: now, highest: shown, before: reading.highest });
     this.#look(now);
