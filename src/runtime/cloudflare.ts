@@ -204,7 +204,7 @@ export class ReplicaObject {
       source: httpSource(undefined, (exchange) => this.#connections.run(exchange)),
       openTransport: (epoch, member, membership) => {
         const connections = this.#connections.to(epoch.genesis.replicas.length);
-        return { transport: transportOf(epoch, member, privateKey, membership, connections) };
+        return { transport: transportOf(epoch, member, privateKey, membership, { connections }) };
       },
       createApp: (node, { ended: _, ...parts }) => createApp(node, { ...policy, ...parts, timer }).fetch,
     });

@@ -3,6 +3,7 @@
  * to stop.
  * @module
  */
+import { waryFetch } from "../http/connections/wary_fetch.ts";
 import { DenoKvStore } from "../stores/deno_kv.ts";
 import { EDGE_SETTINGS } from "./host/edge_settings.ts";
 import { storeName } from "./identity/environment.ts";
@@ -11,6 +12,7 @@ import { checkMember } from "./identity/member_place.ts";
 import type { OpenReplica, OpenReplicaOptions, ServedReplica, ServeOptions } from "./host/options.ts";
 import { policyFromVariables } from "./host/policy.ts";
 import { openReplicaOn, type Platform, serveOn } from "./host/serve.ts";
+import { proxyVariableFor } from "./host/proxy.ts";
 import { systemTimer } from "./host/system_timer.ts";
 import { logFromVariable } from "./log/variable.ts";
 import { ANY_ADDRESS } from "./server/listen_address.ts";
@@ -27,7 +29,24 @@ const DENO: Platform = {
     return { rss, heapTotal, heapUsed, external };
   },
   upgradeWebSocket: (request) => Deno.upgradeWebSocket(request),
+  fetch: waryFetch({ fetch: (...args) => fetch(...args), connect, isDirect, monotonic: () => performance.now() }),
 };
+
+/** Whether requests to this URL go through no proxy that the environment names. */
+function isDirect(url: string): boolean {
+  try {
+    return proxyVariableFor(url, (name) => Deno.env.get(name)) === undefined;
+  } catch {
+    return true; // the environment may not be read, by `fetch` neither
+  }
+}
+
+/** Connects to the host of a URL. */
+function connect({ protocol, hostname, port }: URL): Promise<Deno.Conn> {
+  const isSecure = protocol === "https:";
+  const at = { hostname: hostname.replace(/^\[|\]$/g, ""), port: Number(port) || (isSecure ? 443 : 80) };
+  return isSecure ? Deno.connectTls({ ...at, alpnProtocols: ["http/1.1"] }) : Deno.connect(at);
+}
 
 /**
  * Opens a replica and serves it.

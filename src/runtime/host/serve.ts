@@ -59,6 +59,8 @@ export interface Platform {
   readonly memory: () => Readonly<Record<string, number>>;
   /** Takes WebSockets from other members; left out where the runtime cannot. */
   readonly upgradeWebSocket?: Upgrade;
+  /** POSTs to other members; by default the global one. */
+  readonly fetch?: typeof globalThis.fetch;
   /** Opens a WebSocket with headers; left out where the global one takes them. */
   readonly openWebSocket?: SocketTransportOptions["open"];
 }
@@ -69,12 +71,12 @@ const CLOSE_TIMEOUT_MS = 4_500;
 const FLUSH_TIMEOUT_MS = 1_000;
 
 /** What `openReplica` does on every runtime. */
-export async function openReplicaOn({ memory }: Platform, options: OpenReplicaOptions): Promise<OpenReplica> {
+export async function openReplicaOn({ memory, fetch }: Platform, options: OpenReplicaOptions): Promise<OpenReplica> {
   checkOptions(options);
   const timer = systemTimer();
   const stopping = new AbortController();
   const post = (epoch: Epoch, self: ReplicaId, membership: Membership) => ({
-    transport: transportOf(epoch, self, options.privateKey, membership),
+    transport: transportOf(epoch, self, options.privateKey, membership, { fetch }),
   });
   const host = await open(options, { timer, memory, signal: stopping.signal, openTransport: post });
   return {
@@ -96,7 +98,7 @@ export async function openReplicaOn({ memory }: Platform, options: OpenReplicaOp
 /** What `serve` does on every runtime. */
 export async function serveOn(platform: Platform, options: ServeOptions): Promise<ServedReplica> {
   const { privateKey, persistInputs = false, observers } = options;
-  const { memory, upgradeWebSocket, openWebSocket } = platform;
+  const { memory, upgradeWebSocket, openWebSocket, fetch } = platform;
   const hasSockets = options.hasSockets ?? (upgradeWebSocket !== undefined && !persistInputs);
   if (hasSockets && !upgradeWebSocket) throw noSocketsError(platform);
   checkOptions(options);
@@ -115,12 +117,13 @@ export async function serveOn(platform: Platform, options: ServeOptions): Promis
   });
   const openTransportOf = (key: string) => (epoch: Epoch, member: ReplicaId, membership: Membership): OpenTransport => {
     const between = (transport: Transport) => options.interposer?.transport(transport) ?? transport;
-    if (!hasSockets) return { transport: between(transportOf(epoch, member, key, membership)) };
+    if (!hasSockets) return { transport: between(transportOf(epoch, member, key, membership, { fetch })) };
     const sockets = socketTransportOf(epoch, member, key, {
       timer,
       membership,
       onHostEvent: tell,
       open: openWebSocket,
+      fetch,
     });
     return { transport: between(sockets), close: () => sockets.close() };
   };

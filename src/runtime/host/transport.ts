@@ -27,6 +27,8 @@ export function membershipOf(epoch: Epoch, self: ReplicaId, privateKey: string):
 export interface SocketOptions {
   readonly timer: Timer;
   readonly membership: Membership;
+  /** POSTs; by default the global one. */
+  readonly fetch?: typeof globalThis.fetch | undefined;
   /** Opens a socket; by default with the global `WebSocket`. */
   readonly open?: SocketTransportOptions["open"] | undefined;
   /** Called when a socket does not deliver. */
@@ -38,13 +40,21 @@ export function socketTransportOf(
   epoch: Epoch,
   self: ReplicaId,
   privateKey: string,
-  { timer, membership, onHostEvent, open }: SocketOptions,
+  { timer, membership, onHostEvent, open, fetch }: SocketOptions,
 ): SocketTransport {
-  const post = transportOf(epoch, self, privateKey, membership);
+  const post = transportOf(epoch, self, privateKey, membership, { fetch });
   const prove = async (to: ReplicaId) => ({ [MEMBER_HEADER]: await membership.prove(to, "socket") });
   const { cluster } = epoch;
   const optional = { ...(onHostEvent && { onHostEvent }), ...(open && { open }) };
   return new SocketTransport({ clusterFile: epoch, cluster, post, prove, timer, ...optional });
+}
+
+/** Options of {@linkcode transportOf}. */
+export interface PostOptions {
+  /** Where the host bounds connections. */
+  readonly connections?: Connections | undefined;
+  /** POSTs; by default the global one. */
+  readonly fetch?: typeof globalThis.fetch | undefined;
 }
 
 /** A transport that uses POST. Its requests prove that this replica is a member, and that it passes on clients' requests. */
@@ -53,9 +63,10 @@ export function transportOf(
   self: ReplicaId,
   privateKey: string,
   membership: Membership = membershipOf(epoch, self, privateKey),
-  connections?: Connections,
+  { connections, fetch }: PostOptions = {},
 ): FetchTransport {
   const { cluster, context, number } = epoch;
   const relayer = { self, signer: createSigner(privateKey, context, number) };
-  return new FetchTransport({ clusterFile: epoch, cluster, relayer, membership, ...(connections && { connections }) });
+  const optional = { ...(connections && { connections }), ...(fetch && { fetch }) };
+  return new FetchTransport({ clusterFile: epoch, cluster, relayer, membership, ...optional });
 }

@@ -1,0 +1,110 @@
+/**
+ * A `fetch` for deliveries to members, of whom some may lie. Deno's `fetch` takes interim answers (1xx) without end, and on the thread of the replica: one
+ * connection leaves it hardly any time. So a member that did not answer in time gets its messages in another way for an hour: each on a connection of its
+ * own, on which the status of the answer is read, within bounds, and nothing else.
+ * @module
+ */
+import { abortable } from "../../node/async/abort.ts";
+
+/** A connection. */
+export interface RawConnection {
+  /** Reads into `buffer`. Resolves with the number of bytes; null: the other side has closed. */
+  read(buffer: Uint8Array): Promise<number | null>;
+  /** Resolves with the number of bytes that were written. */
+  write(bytes: Uint8Array): Promise<number>;
+  close(): void;
+}
+
+/** Options of {@linkcode waryFetch}. */
+export interface WaryFetchOptions {
+  readonly fetch: typeof globalThis.fetch;
+  /** Connects to the host of a URL. */
+  readonly connect: (url: URL) => Promise<RawConnection>;
+  /** Whether requests to this URL go through no proxy. Others are left to `fetch`. */
+  readonly isDirect: (url: string) => boolean;
+  /** The monotonic clock, ms. */
+  readonly monotonic: () => number;
+}
+
+/** For so long nothing is fetched from who did not answer in time, ms. */
+const WARY_MS = 3_600_000;
+/** Most bytes that are read before the status. */
+const MAX_BYTES = 16 * 1024;
+/** Most interim answers before it. */
+const MAX_INTERIM = 8;
+const STATUS_LINE = /^HTTP\/1\.[01] (\d{3})[^\r\n]*\r\n/;
+
+/** Makes one. It takes a URL as text, and of the request what a delivery has. */
+export function waryFetch({ fetch, connect, isDirect, monotonic }: WaryFetchOptions): typeof globalThis.fetch {
+  /** Until when, by origin. There are as many as members. */
+  const until = new Map<string, number>();
+  return async (input, init = {}) => {
+    const url = new URL(input as string | URL);
+    if (monotonic() < (until.get(url.origin) ?? 0)) return await post(url, init, connect);
+    try {
+      return await fetch(input, init);
+    } catch (error) {
+      const { aborted = false, reason } = init.signal ?? {};
+      const isLate = aborted && reason?.name === "TimeoutError";
+      if (isLate && isDirect(url.href)) until.set(url.origin, monotonic() + WARY_MS);
+      throw error;
+    }
+  };
+}
+
+/** Posts on a connection of its own. The response has the status, and no body. */
+async function post(url: URL, init: RequestInit, connect: WaryFetchOptions["connect"]): Promise<Response> {
+  const signal = init.signal ?? undefined;
+  signal?.throwIfAborted();
+  const connecting = connect(url);
+  const connection = await abortable(connecting, signal, () => void connecting.then((late) => late.close(), () => {}));
+  try {
+    const exchange = exchangeOn(connection, url, init);
+    return await abortable(exchange, signal, () => void exchange.catch(() => {}));
+  } finally {
+    connection.close();
+  }
+}
+
+async function exchangeOn(connection: RawConnection, url: URL, { headers, body }: RequestInit): Promise<Response> {
+  const content = body as Uint8Array;
+  const all = new Headers(headers);
+  all.set("host", url.host);
+  all.set("connection", "close");
+  all.set("content-length", `${content.length}`);
+  const lines = [
+    `POST ${url.pathname}${url.search} HTTP/1.1`,
+    ...Array.from(all, ([name, value]) => `${name}: ${value}`),
+  ];
+  await writeAll(connection, new TextEncoder().encode(`${lines.join("\r\n")}\r\n\r\n`));
+  await writeAll(connection, content);
+  return new Response(null, { status: await readStatus(connection) });
+}
+
+async function writeAll(connection: RawConnection, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
+}
+
+/** The status of the answer. @throws {TypeError} if none comes within the bounds. */
+async function readStatus(connection: RawConnection): Promise<number> {
+  const decoder = new TextDecoder("latin1");
+  const buffer = new Uint8Array(4 * 1024);
+  let [text, bytes, interim] = ["", 0, 0];
+  for (;;) {
+    const status = Number(STATUS_LINE.exec(text)?.[1] ?? 0);
+    if (status >= 200 && status <= 599) return status;
+    const end = status === 0 ? -1 : text.indexOf("\r\n\r\n");
+    if (end >= 0) {
+      if (++interim > MAX_INTERIM) {
+        throw new TypeError(`answer: expected at most ${MAX_INTERIM} interim ones before it`);
+      }
+      text = text.slice(end + 4);
+      continue;
+    }
+    if (bytes >= MAX_BYTES) throw new TypeError(`answer: expected a status within ${MAX_BYTES} bytes`);
+    const count = await connection.read(buffer);
+    if (count === null) throw new TypeError("answer: expected a status, got the end of the connection");
+    bytes += count;
+    text += decoder.decode(buffer.subarray(0, count));
+  }
+}

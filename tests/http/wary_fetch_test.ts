@@ -1,0 +1,133 @@
+/** Deliveries to a member that lies, by real sockets. */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { waryFetch } from "../../src/http/connections/wary_fetch.ts";
+import { eventually } from "../tools/eventually.ts";
+
+const encoder = new TextEncoder();
+const INTERIM = encoder.encode("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n".repeat(100));
+/** How a test's timeouts, and no other ends, look. */
+const TIMED_OUT = new DOMException("late", "TimeoutError");
+
+/** A member that answers each connection with what a function says, until that says nothing more. */
+class Member implements AsyncDisposable {
+  readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  readonly #serving: Promise<void>;
+  /** What has come on each connection. */
+  readonly requests: string[] = [];
+  answer: () => Uint8Array | null = () => null;
+
+  constructor() {
+    this.#serving = this.#serve();
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.#listener.addr as Deno.NetAddr).port}/messages`;
+  }
+
+  async #serve(): Promise<void> {
+    const running: Promise<void>[] = [];
+    for await (const connection of this.#listener) running.push(this.#talk(connection).catch(() => {}));
+    await Promise.all(running);
+  }
+
+  async #talk(connection: Deno.Conn): Promise<void> {
+    using _ = connection;
+    const at = this.requests.push("") - 1;
+    const buffer = new Uint8Array(4_096);
+    while (!this.requests[at]!.endsWith("frames")) {
+      const count = await connection.read(buffer);
+      if (count === null) return;
+      this.requests[at] += new TextDecoder().decode(buffer.subarray(0, count));
+    }
+    const { answer } = this;
+    for (let next = answer(); next; next = answer()) await connection.write(next);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#listener.close();
+    await this.#serving;
+  }
+}
+
+function once(text: string): () => Uint8Array | null {
+  const parts = [encoder.encode(text)];
+  return () => parts.shift() ?? null;
+}
+
+function setUp(member: Member) {
+  const clock = { ms: 0 };
+  let fetched = 0;
+  const post = waryFetch({
+    fetch: (...args) => {
+      fetched++;
+      return fetch(...args);
+    },
+    connect: ({ hostname, port }) => Deno.connect({ hostname, port: Number(port) }),
+    isDirect: () => true,
+    monotonic: () => clock.ms,
+  });
+  const headers = { "content-type": "application/cbor" };
+  const deliver = (signal?: AbortSignal) =>
+    post(member.url, { method: "POST", headers, body: encoder.encode("frames"), ...(signal && { signal }) });
+  return { clock, deliver, fetched: () => fetched };
+}
+
+/** Has a delivery time out. */
+async function beLate(member: Member, deliver: (signal: AbortSignal) => Promise<Response>): Promise<void> {
+  const controller = new AbortController();
+  member.answer = () => {
+    controller.abort(TIMED_OUT);
+    return null;
+  };
+  const before = member.requests.length;
+  await assertRejects(() => deliver(controller.signal));
+  await eventually("the member was asked", () => member.requests.length > before, 5_000);
+}
+
+Deno.test("a member that was late is asked on connections of their own, of which interim answers without end take little", async () => {
+  await using member = new Member();
+  const { clock, deliver, fetched } = setUp(member);
+  member.answer = once("HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+  const first = await deliver();
+  assertEquals([first.status, await first.text(), fetched()], [202, "", 1]);
+  await beLate(member, deliver);
+  assertEquals(fetched(), 2);
+  let sent = 0;
+  member.answer = () => (sent++, INTERIM);
+  await assertRejects(() => deliver(), TypeError, "interim");
+  assertEquals(fetched(), 2);
+  member.answer = once(`HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 202 Accepted\r\n\r\n`);
+  const { status } = await deliver();
+  const [head = "", body] = member.requests.at(-1)!.split("\r\n\r\n");
+  assertEquals([status, body, fetched()], [202, "frames", 2]);
+  assert(head.startsWith("POST /messages HTTP/1.1\r\n"), head);
+  for (const line of ["content-length: 6", "content-type: application/cbor", `host: ${new URL(member.url).host}`]) {
+    assert(head.includes(line), `${line} in ${head}`);
+  }
+  clock.ms += 3_600_000;
+  member.answer = once("HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+  await (await deliver()).text();
+  assertEquals(fetched(), 3);
+});
+
+Deno.test("what a late member answers is read up to a status, within bounds, and until the time is over", async () => {
+  await using member = new Member();
+  const { deliver, fetched } = setUp(member);
+  await beLate(member, deliver);
+  const headers = encoder.encode(`X: ${"a".repeat(8_000)}\r\n`);
+  for (const [answer, message] of [[() => headers, "16384 bytes"], [once("HTTP/1.1 2"), "the end"]] as const) {
+    member.answer = answer;
+    await assertRejects(() => deliver(), TypeError, message);
+  }
+  await beLate(member, deliver);
+  assertEquals(fetched(), 1);
+});
+
+Deno.test("a delivery that fails otherwise, or is aborted as the host stops, makes nobody late", async () => {
+  await using member = new Member();
+  const { deliver, fetched } = setUp(member);
+  await assertRejects(() => deliver()); // the end of the connection
+  await assertRejects(() => deliver(AbortSignal.abort(new DOMException("the node is closing", "AbortError"))));
+  await assertRejects(() => deliver());
+  assertEquals(fetched(), 3);
+});
