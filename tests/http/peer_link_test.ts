@@ -44,6 +44,19 @@ Deno.test("a socket is used after the first acknowledgement, and messages are se
   assertEquals([sockets[0]!.sent.length, sockets.length, sockets[0]!.binaryType], [3, 1, "arraybuffer"]);
 });
 
+Deno.test("a socket that the peer does not even open is tried again after half a minute at the earliest", async () => {
+  const { link, sockets, timer, failed } = setUp();
+  for (let second = 0; second < 300; second++) {
+    link.isReady();
+    await timer.advance(1_000);
+  }
+  assert(sockets.length >= 4 && sockets.length <= 9, `${sockets.length} sockets`);
+  for (const [i, { reason, retryMs }] of failed.entries()) {
+    assertEquals(reason, `the peer has not opened the socket for ${i === 0 ? 5_000 : 1_500} ms`);
+    assert(retryMs >= 30_000, `${retryMs}`);
+  }
+});
+
 Deno.test("a socket that opens but delivers nothing loses no message, and is retried with growing pauses", async () => {
   const { link, sockets, timer, failed } = setUp();
   const tried: number[] = [];

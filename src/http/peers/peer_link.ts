@@ -52,6 +52,10 @@ const MAX_LATENESS_MS = 100;
 const MAX_UNACKNOWLEDGED = { messages: 4_096, bytes: 1024 * 1024 };
 /** Pause before the next socket after a failure, ms; doubles from the minimum to the maximum. */
 const RETRY = { minMs: 1_000, maxMs: 60_000 };
+/** Least pause after a socket that was not even opened in time, ms: the peer hangs, or sends interim answers without end, which take this host's time. */
+const UNOPENED_RETRY_MS = 30_000;
+/** The socket after it must be open, and its first acknowledgement there, after this time, ms. */
+const UNOPENED_TIMEOUT_MS = 1_500;
 /** If a socket worked for this time, its failure counts as the first one again, ms. */
 const GOOD_AFTER_MS = 30_000;
 /** Pause after the peer said that it is busy, ms. */
@@ -68,6 +72,8 @@ export class PeerLink {
   readonly #backoff = new Backoff(Math.random, RETRY);
   #socket: PeerSocket | null = null;
   #isOpening = false;
+  /** Whether the last socket was not opened in time. */
+  #wasUnopened = false;
   /** The peer has acknowledged on this socket, so messages arrive. */
   #isConfirmed = false;
   #openedAt = 0;
@@ -174,8 +180,13 @@ export class PeerLink {
       this.#drop(socket, null);
       resolve();
     };
-    this.#cancelOpenTimer = after(timer, OPEN_TIMEOUT_MS, () => {
-      this.#drop(socket, `the socket is open, but the peer sent nothing for ${OPEN_TIMEOUT_MS} ms`);
+    const timeoutMs = this.#wasUnopened ? UNOPENED_TIMEOUT_MS : OPEN_TIMEOUT_MS;
+    this.#cancelOpenTimer = after(timer, timeoutMs, () => {
+      this.#wasUnopened = socket.readyState < OPEN;
+      const what = this.#wasUnopened
+        ? "the peer has not opened the socket"
+        : "the socket is open, but the peer sent nothing";
+      this.#drop(socket, `${what} for ${timeoutMs} ms`);
     });
   }
 
@@ -190,6 +201,7 @@ export class PeerLink {
       this.#slowestAckMs = Math.max(this.#slowestAckMs, openMs / ROUND_TRIPS_TO_OPEN);
     }
     this.#isConfirmed = true;
+    this.#wasUnopened = false;
     const left = this.#sent - count;
     if (left < 0 || left > this.#inFlight.length) {
       return this.#drop(socket, `the peer acknowledged ${count} messages, expected at most ${this.#sent}`);
@@ -236,7 +248,7 @@ export class PeerLink {
       this.#cancelAckTimer = null;
       this.#cancelOpenTimer();
       if (reason !== null) this.#silentFailures++;
-      const retryMs = this.#retryLater();
+      const retryMs = this.#retryLater(this.#wasUnopened ? UNOPENED_RETRY_MS : 0);
       const lost = this.#inFlight.splice(0).map(({ frames }) => frames);
       this.#inFlightBytes = 0;
       this.#notifyWritable();
@@ -245,8 +257,8 @@ export class PeerLink {
     if (socket.readyState <= OPEN) socket.close();
   }
 
-  #retryLater(): number {
-    const retryMs = this.#backoff.next();
+  #retryLater(leastMs = 0): number {
+    const retryMs = Math.max(leastMs, this.#backoff.next());
     this.#retryAt = this.#options.timer.monotonic() + retryMs;
     return retryMs;
   }
