@@ -191,6 +191,16 @@ Deno.test("who takes no answers has few by HTTP/2, however long the pauses betwe
   assertEquals(await ask(), "200 null answer");
 });
 
+Deno.test("a caller that goes before it has its answers ends no replica", async () => {
+  await using replica = await serveOne();
+  const { host } = new URL(replica.url);
+  for (let i = 0; i < 20; i++) {
+    using connection = await RawConnection.open(replica.url);
+    await connection.send(`GET /openapi.json HTTP/1.1\r\nHost: ${host}\r\n\r\n`.repeat(50));
+  }
+  for (let i = 0; i < 20; i++) assertEquals(await (await fetch(`${replica.url}/healthz`)).text(), "alive\n");
+});
+
 Deno.test("where a server tells no connection, nothing is refused", async () => {
   const app = new Hono();
   app.use(refuseHttp2({ monotonic: () => 0 }));

@@ -69,8 +69,10 @@ export function refuseHttp2(
     if (LONG_ROUTES.has(c.req.path) || !headers.has("host")) line.requests = Math.max(line.requests, MAX_REQUESTS);
     if (c.var.caller?.kind === "member") beginAnew(line);
     if (line.requests >= MAX_REQUESTS) c.header("connection", "close");
-    const { completed } = c.env as DenoInfo;
-    if (line.isWatched && completed && c.res.body !== null) {
+    if (line.isWatched && c.res.body !== null) {
+      // Whoever has read this must handle its rejection: otherwise it ends the process.
+      const { completed } = c.env as DenoInfo;
+      if (completed === undefined) return;
       line.unread++;
       const isTaken = () => void line.unread--;
       completed.then(isTaken, isTaken);
