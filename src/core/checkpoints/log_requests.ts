@@ -20,9 +20,9 @@ import { sendStatus } from "../upkeep/own_status.ts";
 /** How many peers are asked at once. One of them may be a liar. */
 const ASKED_AT_ONCE = 2;
 
-/** After a restart: peers that an earlier run has asked still have time to answer. */
-export function resumeRequests(step: Step): void {
-  const { fetches, logRequests, askedUntil: until } = step.state;
+/** After a restart: peers that an earlier run or another instance has asked have time to answer until `until`. */
+export function resumeRequests(step: Step, until: Millis): void {
+  const { fetches, logRequests } = step.state;
   resumePeerRequests(step, fetches, { what: [], until });
   resumePeerRequests(step, logRequests, { what: -1 as SequenceNumber, until });
 }

@@ -28,7 +28,7 @@ export function start(step: Step, { asks = false, isQuiet = false }: Extract<Inp
   const isResumed = state.status.dueAt > 0;
   if (isResumed) {
     state.answeredThrough = state.log.highestCommitted();
-    resumeRequests(step);
+    resumeRequests(step, state.askedUntil as Millis);
     // At a host that starts the replica for every message, repeated view-changes draw no new-view: the status of their
     // sender does.
     for (let peer = 0; peer < step.n; peer++) state.status.newViewSentFor.set(peer as ReplicaId, state.view);
@@ -40,10 +40,15 @@ export function start(step: Step, { asks = false, isQuiet = false }: Extract<Inp
   checkAllCommitted(step);
   carryOver(step);
   if (isResumed) return;
-  if (!isQuiet) {
+  const statusAt = (step.now + step.env.settings.statusIntervalMs) as Millis;
+  if (isQuiet) {
+    // A request takes a new block of numbers, and the other instance reloads at that commit. If both asked at each start, they would reload
+    // each other without end, and lose the decisions that they get: these are stored with the next commit.
+    resumeRequests(step, statusAt);
+  } else {
     if (!step.isActive && state.viewChange) step.send("all", state.viewChange);
     sendStatus(step);
   }
   state.status.executed = state.lastExecuted;
-  state.status.dueAt = (step.now + step.env.settings.statusIntervalMs) as Millis;
+  state.status.dueAt = statusAt;
 }
