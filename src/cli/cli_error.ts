@@ -42,7 +42,7 @@ export class CliError extends Error {
   }
 }
 
-/** Each line as far as a person reads it: an error repeats the value that is wrong, which may be a whole file. */
+/** Shortens each line for a person: an error repeats the wrong value, which may be a whole file. */
 function readable(message: string): string {
   return message.split("\n").map((line) => {
     if (line.length <= MAX_LINE) return line;
@@ -60,7 +60,7 @@ export async function runCommand(
   { isBrief = false }: { readonly isBrief?: boolean } = {},
 ): Promise<never> {
   keepLoopbackDirect();
-  // A reader that wants no more, such as `head`, has all it needs.
+  // The reader of the output has closed it, as `head` does. It has all it needs, so this is no error.
   process.stdout.on?.("error", (error: { readonly code?: string }) => {
     if (error.code === "EPIPE") process.exit(EXIT.done);
     console.error(`error: ${outputError(error).message}`);
@@ -88,7 +88,7 @@ function written(): Promise<void> {
   });
 }
 
-/** The results could not be written, for instance to a disk that is full. What the command has done stays done. */
+/** The results could not be written, for instance to a full disk. The command has done its work all the same. */
 export function outputError(error: unknown): CliError {
   return new CliError(`standard output: ${reasonOf(error)}; what this command has done stays done`, EXIT.no);
 }

@@ -15,9 +15,11 @@ import {
 } from "node:fs";
 import { codeOf } from "./cli_error.ts";
 
-/** A part that somebody began to write, and left for so long, is in nobody's way, ms. */
+/**
+ * A temporary file that nobody has written to for this time was left by a process that has ended, ms. It is replaced.
+ */
 const STALE_MS = 10_000;
-/** How often it is looked whether the other process has finished, ms. */
+/** How often this process checks whether the other one has finished, ms. */
 const POLL_MS = 20;
 /** The mode of a new file. */
 const MODE = 0o644;

@@ -17,7 +17,7 @@ export interface FoundCluster {
   readonly cluster: ClusterFile;
 }
 
-/** So much of what was given instead of a cluster file is shown, characters. */
+/** If something else was given instead of a cluster file, the error shows this much of it, characters. */
 const MOST_NAMED = 200;
 
 /** The folders that `dev`, `cluster` and `init` write to by default. */
@@ -55,7 +55,7 @@ export async function findCluster(source: string | undefined): Promise<FoundClus
   return candidates[Math.max(0, answers.indexOf(true))]!;
 }
 
-/** What is no usable path, such as the JSON itself, is no folder; whoever reads it says what is wrong with it. */
+/** A text that is no usable path, such as the JSON itself, is no folder. The code that reads it names its fault. */
 function isFolder(source: string): boolean {
   try {
     return statSync(source).isDirectory();
@@ -135,7 +135,7 @@ function checked(text: string): ClusterFile {
   );
 }
 
-/** Whether a server gave no answer, or one that tells of its own trouble. */
+/** Whether a server gave no answer, or an answer that says that the server itself has failed. */
 function hasNoAnswer(error: unknown): boolean {
   return causeOf(error) !== undefined || error instanceof DOMException || error instanceof ServerError;
 }

@@ -53,7 +53,7 @@ export function ownCommand(args: readonly string[], { folder, machine }: OwnPerm
   const allowed = folder === undefined
     ? ["--allow-all"]
     : ["--allow-net", "--allow-read", "--allow-env", "--allow-sys", `--allow-write=${folder.replaceAll(",", ",,")}`];
-  // What a machine of the user's own imports is not to be written into the lock file of a checkout of this repository.
+  // The imports of a user's machine must not be written into the lock file of a checkout of this repository.
   const lock = machine !== undefined && OWN_CONFIG !== null ? ["--no-lock"] : [];
   return { program, args: ["run", "--quiet", "--no-prompt", V8_FLAGS, ...lock, ...allowed, ENTRY, ...args] };
 }

@@ -25,7 +25,7 @@ export class History {
     return this.#lines;
   }
 
-  /** Adds a line, and writes the file. A history that cannot be written is none, and no error. */
+  /** Adds a line, and writes the file. If the file cannot be written, that is no error: there is no history then. */
   add(line: string): void {
     this.#lines = [line, ...this.#lines.filter((other) => other !== line)].slice(0, History.MOST);
     try {

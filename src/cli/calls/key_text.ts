@@ -5,8 +5,9 @@
 import { decodeKey, encodeKey, type Key } from "../../machines/typed/state/key.ts";
 
 /**
- * A key that a watch names: of the key-value machine as it is, of a typed machine the collection and the key, as
- * `accounts["ada"]`. `null`: it is a typed machine's own, such as the order in which values expire.
+ * The text of a key that a watch names. A key of the key-value machine stays as it is. For a key of a typed machine the
+ * text has the collection and the key: `accounts["ada"]`. `null`: a typed machine uses this key for itself, for example
+ * for the order in which values expire.
  */
 export function keyText(key: string, machine: string): string | null {
   if (machine.startsWith("key-value/")) return key;
@@ -21,15 +22,18 @@ export function keyText(key: string, machine: string): string | null {
   return key;
 }
 
-/** What to watch for a key that was typed, and which of the keys that come were meant. */
+/**
+ * The key or prefix to watch for a typed text. `isShown`: whether the text means this key; left out, it means all that
+ * come.
+ */
 export interface WatchedText {
   readonly watched: { readonly key: string } | { readonly prefix: string };
   readonly isShown?: (key: string) => boolean;
 }
 
 /**
- * The inverse of {@linkcode keyText}. The name of a collection stands for all its keys. Machines written by hand may
- * have keys that look alike, so a key that is exactly what was typed is shown, too.
+ * The inverse of {@linkcode keyText}. The name of a collection stands for all its keys. A machine written by hand may
+ * have a key that looks like such a name, so a key that equals the typed text is shown, too.
  */
 export function watchedKey(text: string, machine: string): WatchedText {
   if (machine.startsWith("key-value/")) return { watched: { key: text } };

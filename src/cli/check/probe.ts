@@ -41,7 +41,7 @@ async function reachOf(url: string, cluster: string): Promise<Reach> {
       redirect: "manual",
     });
     const json = await boundedJson(response) as { readonly cluster?: unknown } | null;
-    // One that does not show its status answers too.
+    // A member that does not show its status answers, too.
     return typeof json?.cluster === "string" && json.cluster !== cluster ? "belongs to another cluster" : "answers";
   } catch (error) {
     const isLate = error instanceof DOMException && error.name === "TimeoutError";

@@ -189,7 +189,7 @@ function makeCluster(
   return 0;
 }
 
-/** What a genesis says beside its members. Of a snapshot the rules are kept: its state was made under them. */
+/** The fields of a genesis beside its members. With a snapshot they are its rules: its state was made under them. */
 function rulesOf(n: number, values: ClusterValues, found: FoundOrigin | null): Omit<Genesis, "replicas"> {
   const { title, machine } = values;
   if (found && machine !== undefined && machine !== found.rules.stateMachine) {

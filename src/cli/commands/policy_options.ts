@@ -63,7 +63,7 @@ export function policyOf(values: PolicyValues): Policy {
   }
 }
 
-/** The token in a file. A file without one would be no token at all. */
+/** The token in a file. An empty file is an error, because it would mean no token at all. */
 function tokenIn(path: string): string {
   let text: string;
   try {

@@ -217,13 +217,13 @@ async function serveMember(name: string, cluster: ClusterFile, options: MemberOp
       throw new CliError(`${name}: ${options.port ?? cluster.urls[name]}: the port is taken`);
     }
     if (options.hostname !== undefined && isOfAddress(error)) {
-      // A name may be found, and an address be there, at the next start.
+      // At the next start the name may be known, and the machine may have the address. So this is no wrong use.
       throw new CliError(
         `--host: expected an address of this machine, got ${JSON.stringify(options.hostname)}: ${reasonOf(error)}`,
       );
     }
-    // What an option, a key or the cluster file says is wrong, and stays wrong: a supervisor that restarts replicas
-    // gives up at this code.
+    // A fault in an option, a key or the cluster file stays at the next start, too. It has an exit code of its own, at
+    // which a supervisor stops restarting the replica.
     const isWrong = error instanceof TypeError && error.cause === undefined; // with a cause: there is no connection
     throw new CliError(`${name}: ${reasonOf(error)}`, isWrong ? EXIT.usage : EXIT.no);
   }

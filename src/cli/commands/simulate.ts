@@ -175,7 +175,7 @@ class Totals {
     this.#operations += operations;
   }
 
-  /** Now and then where there is no terminal. */
+  /** Tells the progress now and then where there is no terminal. */
   isTimeToTell(): boolean {
     if (process.stderr.isTTY || this.seconds < this.#toldAt + TELL_SECONDS) return false;
     this.#toldAt = this.seconds;

@@ -17,19 +17,19 @@ interface LogLine {
 
 /** Events that happen at all replicas, told once. */
 const SHARED: ReadonlySet<string> = new Set(["suspicion", "view-change", "new-view"]);
-/** What a developer can do nothing about. */
+/** Events about which a developer can do nothing. */
 const QUIET: ReadonlySet<string> = new Set(["socket-failed", "peer-unreachable", "clock-wrong", "clock-right"]);
-/** The level `info` is told for these only. */
+/** Lines of the level `info` are printed for these events only. */
 const TOLD: ReadonlySet<string> = new Set(["new-view", "recovered"]);
-/** Told of one replica, an event of all is not told of another within this time, ms. */
+/** An event of all replicas that was printed for one of them is not printed for another one within this time, ms. */
 const SHARED_MS = 2_000;
 
 /** Prints one line for each thing that a developer wants to know. */
 export class DevOutput implements Notices {
   readonly #terminal: Terminal;
-  /** Whether Ctrl-C was pressed: how the replicas end is of no interest. */
+  /** Whether Ctrl-C was pressed. After that, the ends of the replicas are not printed. */
   isStopping = false;
-  /** Whether the cluster was ready: what starts from then on is news. */
+  /** Whether the cluster was ready. After that, the start of a replica is printed. */
   isReady = false;
   /** The events of all replicas that were told, and when. */
   readonly #told = new Map<string, number>();

@@ -25,7 +25,10 @@ export interface ReloadOptions {
   readonly memory: boolean;
 }
 
-/** Takes a changed machine into use, if nothing is wrong with it. Otherwise the replicas go on with what they run. */
+/**
+ * Takes a changed machine into use, if nothing is wrong with it. Otherwise the replicas go on with the machine that
+ * they run.
+ */
 export async function reload(changed: string, options: ReloadOptions): Promise<void> {
   const { machine, output } = options;
   const keep = (why: string) => output.say(`${changed} changed: ${why}\nThe replicas still run the version before.`);
@@ -88,8 +91,8 @@ async function restartAll({ running, memory }: ReloadOptions): Promise<boolean> 
   const names = [...supervisor.failed, ...supervisor.alive];
   if (memory) return await renew(() => supervisor.restart(names, READY_MS));
   let areReady = true;
-  // One after another, so that a quorum is there all the time; and no further if one ends, for instance because the
-  // file is gone meanwhile.
+  // One after another, so that there is always a quorum. It stops if a restarted replica ends, for instance because the
+  // file was removed meanwhile.
   for (const name of names) {
     areReady = await supervisor.restart([name], READY_MS) && areReady;
     if (supervisor.failed.includes(name)) return false;

@@ -5,10 +5,13 @@
 import { readdirSync, readFileSync, watch } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 
-/** Editors write a file in several steps: what follows within this time is one change, ms. */
+/** Editors write a file in several steps. Writes within this time count as one change, ms. */
 const QUIET_MS = 150;
 const SOURCE = /\.(?:[cm]?[jt]s|json)$/;
-/** What package managers write beside the sources. What they install shows in package.json. */
+/**
+ * Files that package managers write beside the sources. A change of these is ignored: package.json shows the installed
+ * packages.
+ */
 const NO_SOURCE = new Set(["package-lock.json", "npm-shrinkwrap.json"]);
 
 /**

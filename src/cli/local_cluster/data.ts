@@ -82,7 +82,7 @@ export function createCluster(
     return { name, publicKey };
   });
   ignoreSecrets(folder);
-  // What the verbs kept of a former cluster is of no use for this one.
+  // The verbs kept the chain of a former cluster. It does not continue this genesis.
   remove(chainPath(folder));
   const genesis: Genesis = {
     name: "local",

@@ -38,7 +38,7 @@ export function startReplicas(
     if (machine) {
       args.push("--guard", "--machine", machine.path, ...(machine.exportName ? ["--export", machine.exportName] : []));
     }
-    // Everything here is of the person who runs it.
+    // Everything here belongs to the person who runs it.
     const payloads = policy.includes("--event-payloads") ? [] : ["--event-payloads", "yes"];
     args.push("--log", log, ...payloads, ...policy);
     return new ChildReplica({

@@ -219,7 +219,8 @@ export class Supervisor implements Operator {
       output.died(child, ending, `; ${why}`);
       const { names } = this.#options;
       const { alive } = this;
-      // Who has started them again may mend what they failed of, and do so once more.
+      // After a restart on purpose this command goes on without replicas: the person may mend the cause, and restart
+      // them again.
       if (alive.length === 0 && !isHeld && !this.#renewed.has(child)) return void this.stop();
       if (alive.length < quorum(names.length)) output.noQuorum(alive, names.length);
       else output.degraded(alive, names.length);

@@ -17,7 +17,7 @@ export interface Example {
 /** A longer input is no example, characters. */
 const MAX_INPUT = 100;
 
-/** The first call that a workload draws; `null`: it draws none, or none that is short and of a typed machine. */
+/** The first call that a workload draws; `null`: it draws no call that is short and of a typed machine. */
 export function exampleOf(
   workload: Pick<Workload, "operation"> | undefined,
   operations: readonly string[],

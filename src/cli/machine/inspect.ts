@@ -1,6 +1,6 @@
 /**
- * Looks at a machine in a process of its own: what it imports and what it does when it is loaded stays there, and the
- * next look sees the file as it is then.
+ * Looks at a machine in a process of its own. The modules that it imports, and the effects of loading it, stay in that
+ * process. The next look reads the file anew.
  * @module
  */
 import { spawn } from "node:child_process";
@@ -41,10 +41,10 @@ export interface Ended {
   readonly isUnstarted: boolean;
 }
 
-/** No process could be started that looks at a machine. */
+/** The process that looks at a machine could not be started. */
 export class NotStartedError extends CliError {}
 
-/** A module that takes longer to load, ms, does not end. It may have to download others. */
+/** A module that takes longer to load counts as one that does not end, ms. It may have to download other modules. */
 const LOADING_MS = 120_000;
 
 /** The exit code of Node where a top-level `await` has nothing left to wait for. Deno says so in words. */

@@ -15,11 +15,11 @@ const SOURCE = /\.[cm]?tsx?$/;
 /** Flags by which a Node imports TypeScript, or other things that it cannot import by itself. */
 const LOADERS = /--(import|loader|experimental-loader|experimental-strip-types|experimental-transform-types)\b/;
 
-/** Whether this thread can. */
+/** Whether this thread can import TypeScript. */
 let isPrepared = false;
 
 /**
- * Sees to it that the module can be imported in this process.
+ * Makes it possible to import the module in this process.
  * @throws {CliError} if it is TypeScript, and nothing here can import that.
  */
 export async function prepareTypescript(path: string): Promise<void> {

@@ -26,7 +26,7 @@ export function readJson(path: string, what: string): Readonly<Record<string, un
   if (typeof json === "object" && json !== null && !Array.isArray(json)) {
     const repeated = repeatedName(text);
     if (repeated === null) return json as Record<string, unknown>;
-    // Of two values people would see the first one, and the program take the last.
+    // If a field occurs twice, people would see the first value, and the program would take the last.
     throw new CliError(
       `${path}: ${repeated}: expected one value, got two: the name stands twice in the file`,
       EXIT.usage,
@@ -40,8 +40,8 @@ export function readJson(path: string, what: string): Readonly<Record<string, un
 }
 
 /**
- * Whether this is the chain itself, as JSON, and no path: as the variable `PBFT_CHAIN` may have it where there are no
- * files.
+ * Whether this is the chain itself, as JSON, and not a path. Where there are no files, the variable `PBFT_CHAIN` may
+ * contain the chain.
  */
 export function isChainText(given: string): boolean {
   return /^\s*[{[]/.test(given);

@@ -23,7 +23,7 @@ import type { CheckedProposal } from "./proposal_file.ts";
 
 /** The prefix of the chunks of the state machine. */
 const MACHINE = "m";
-/** A running replica may drop a blob while it is read: it is begun anew so often. */
+/** A running replica may drop a blob while it is read. Then the reading begins anew, at most this often. */
 const ATTEMPTS = 5;
 
 /** The result of a trial. */

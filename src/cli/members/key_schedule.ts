@@ -33,7 +33,7 @@ export function isLaterKey(path: string, privateKey: string): boolean {
   try {
     return exists(ownStateFile(path, privateKey));
   } catch (error) {
-    // The path can't be one, for instance because it is too long.
+    // There can be no file at this path, for instance because it is too long.
     throw new CliError(
       `--state: expected the path of a file, got ${JSON.stringify(path)}: ${reasonOf(error)}`,
       EXIT.usage,

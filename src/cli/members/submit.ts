@@ -30,7 +30,7 @@ export interface Submission extends CheckedProposal {
   readonly further?: readonly string[];
 }
 
-/** What became of it. */
+/** The outcome of a submission. */
 export interface Submitted {
   /** The number at which it was ordered; `null` if its epoch was in force before. */
   readonly sequence: number | null;
@@ -75,7 +75,7 @@ export async function submit(submission: Submission): Promise<Submitted> {
     return await inForce(sequence, now, submission);
   } catch (error) {
     if (!isOvertaken(error)) throw error;
-    // It may have been this one: sent by somebody else, or by a submission that was stopped.
+    // The accepted configuration may be this one: somebody else may have sent it, or a submission that was stopped.
     terminal.say(`a configuration for epoch ${number} was accepted before; waiting until it is in force`);
     return await inForce(null, now, submission);
   }

@@ -33,8 +33,8 @@ export function variableOf(flag: string): string {
 type Value = string | boolean | readonly string[];
 
 /**
- * The values of all flags, and where those come from that were not given as flags: `PBFT_TIMEOUT`,
- * `pbft.json: timeout`.
+ * The values of all flags. For each value that was not given as a flag also its source, such as
+ * `PBFT_TIMEOUT` or `pbft.json: timeout`.
  */
 export interface Settings<F extends Flags> {
   readonly values: Values<F>;

@@ -1,5 +1,5 @@
 /**
- * The link with which a failure is looked at.
+ * The link that opens a failure on the page.
  * @module
  */
 import { formatLink } from "../../page/link.ts";

@@ -40,7 +40,9 @@ export interface Simulation extends Pick<SimulateOptions, "profile" | "replicas"
   readonly store?: StoreKind;
   /** A machine of the user's own. By default the key-value machine. */
   readonly machine?: MachineFile;
-  /** A call of it that takes longer, seconds, does not come back ({@linkcode STUCK_SECONDS}). */
+  /**
+   * A call of the machine that takes longer counts as one that does not come back, seconds ({@linkcode STUCK_SECONDS}).
+   */
   readonly stuckAfter?: number;
 }
 
@@ -145,16 +147,16 @@ export async function optionsOf({ seed, simulation, slate }: Order): Promise<Run
 }
 
 /**
- * After so many machines come ones of a module that is loaded anew for each run: it remembers nothing of the calls
- * before.
+ * After this many machines, some are made by a module that is loaded anew for each run, so that it remembers no earlier
+ * calls.
  */
 const BEFORE_LATE = 40;
 let runs = 0;
 
 /**
- * The machine of a file, and its workload. As in processes of their own, replicas have modules of their own: two of
- * them take turns, and a third one comes late. What they see of clocks and chance when they are loaded differs, and
- * follows from seeds.
+ * The machine of a file, and its workload. Replicas use different copies of the module, as processes would: two copies
+ * take turns, and a third one comes late. Each copy sees other clocks and random numbers while it is loaded. These
+ * follow from seeds.
  */
 async function simulatedMachine(
   { path, exportName }: MachineFile,

@@ -10,24 +10,24 @@ import { lineOf } from "../../testing/machine/finding.ts";
 import { NEVER_LOADED } from "../machine/inspect.ts";
 import { type Act, ACTS, type Slate } from "./slate.ts";
 
-/** A call that takes longer, seconds, does not come back. A correct one takes milliseconds. */
+/** A call that takes longer counts as one that does not come back, seconds. A correct one takes milliseconds. */
 export const STUCK_SECONDS = 60;
 
 /** What is wrong in a run. A call that does not come back has no virtual time. */
 export type Found = Omit<Violation, "atMs"> & { readonly atMs: number | null };
 
 /**
- * Without any call for so many times as long, a run does not go on: a promise that loops lets nothing else have its
+ * A run without any call for this many times as long does not go on: a promise that loops lets nothing else have its
  * turn.
  */
 const BETWEEN_CALLS = 3;
 
-/** The slate is looked at so often, ms. */
+/** How often the slate is read, ms. */
 const LOOK_MS = { least: 10, most: 1_000, inAll: 20 };
 
 /**
- * Tells once if a call lasts longer than `seconds`, or nothing is called for much longer. Counts looks at the slate: a
- * machine that is busy or asleep looks later. Returns how to stop.
+ * Tells once if a call lasts longer than `seconds`, or nothing is called for much longer. Time is counted in looks at
+ * the slate, because a busy or sleeping computer looks later. Returns how to stop.
  */
 export function watchForStuck(slate: Slate, seconds: number, tell: (found: Found) => void): () => void {
   const lookMs = Math.max(LOOK_MS.least, Math.min(LOOK_MS.most, seconds * 1_000 / LOOK_MS.inAll));

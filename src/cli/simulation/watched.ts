@@ -13,20 +13,20 @@ export function watchedMaker(create: () => StateMachine, slate: Slate): () => St
 }
 
 function watchedMachine(machine: StateMachine, slate: Slate): StateMachine {
-  /** What changes of the state come from. */
+  /** The operation that the next changes of the state come from. */
   let last: Called | null = null;
   const about = <T>(act: Act, call: () => T) => slate.during(act, last, call);
   const asked = (method: "execute" | "query", operation: Uint8Array, context?: OperationContext) => {
     const called = { operation, sequence: context?.sequence ?? 0, client: context?.client ?? "nobody" };
     if (method === "execute") last = called;
-    // A query without a context gets none.
+    // A query that comes without a context is passed on without one.
     return slate.during(method, called, () => machine[method](operation, context!));
   };
   const { lazyLoading } = machine;
   return wrap(machine, {
     execute: (operation, context) => asked("execute", operation, context),
     query: (operation, context) => asked("query", operation, context),
-    // A generator would run later.
+    // Made into a list here: a generator would run later, outside of the watched call.
     takeChanges: () => about("takeChanges", () => listOf(machine.takeChanges())),
     restore: (chunks) => about("restore", () => machine.restore(chunks)),
     ...machine.freezeChanges && {

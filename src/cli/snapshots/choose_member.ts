@@ -27,13 +27,15 @@ export interface Choosing {
   readonly now?: () => number;
 }
 
-/** A member is judged each time that it was waited for so long, ms. */
+/** A member is judged whenever this process has waited for it this long, ms. */
 const JUDGED_EVERY_MS = 5_000;
-/** A member that gives so much is not left for one that was not tried, bytes a second. */
+/** A member that gives at least this much is not exchanged for a member that was not tried, bytes a second. */
 const ENOUGH = 1024 * 1024;
-/** A member is left for one that gave so many times as much. */
+/** A member is exchanged for one that gave at least this many times as much. */
 const MUCH_FASTER = 2;
-/** A member that gives less than this over the first minute, or later, gives nothing, bytes a second. */
+/**
+ * A member that gives less than this, over the first minute or later, counts as one that gives nothing, bytes a second.
+ */
 const LEAST = 8 * 1024;
 const LEAST_AFTER_MS = 60_000;
 /** Members that don't show their state in this time are asked last, ms. */

@@ -10,7 +10,7 @@ import type { Outcome } from "./outcome.ts";
 /** What a {@linkcode Call} is made from. */
 export interface CallOptions {
   readonly operation: Uint8Array;
-  /** Whether it changes nothing, whatever becomes of it. */
+  /** Whether it is a query, which changes nothing even if its result is unknown. */
   readonly isQuery?: boolean;
   readonly signal: AbortSignal | undefined;
   /** When it times out, ms of the monotonic clock. */
@@ -28,8 +28,8 @@ export class Call<T = Outcome> {
   readonly promise: Promise<T>;
   readonly observer: CallObserver | undefined;
   /**
-   * The request that carried it. `null`: it has not been sent, or the replicas refused it for good and it may be sent
-   * again.
+   * The request that carries it. `null`: it was not sent, or the replicas refused that request for good, so it may be
+   * sent again.
    */
   bundle: Bundle | null = null;
   #resolve: (outcome: T) => void = () => {};
@@ -65,7 +65,7 @@ export class Call<T = Outcome> {
     if (this.#end()) this.#reject(reason);
   }
 
-  /** `excuse`: what is known of why. */
+  /** `excuse`: the known reason of the timeout. */
   timeOut(timeoutMs: number, excuse: string): void {
     this.reject(new TimeoutError(timeoutMs, this.#effect, excuse));
   }
@@ -90,8 +90,8 @@ export class Call<T = Outcome> {
 }
 
 /**
- * The abort reason of what no caller waits for. It is a text, because making a `DOMException` costs as much as sending
- * a request.
+ * The reason of an abort when no caller waits any longer. It is a text, because making a `DOMException` costs as much
+ * as sending a request.
  */
 export const NOBODY_WAITS = "nobody waits for the answer any more";
 

@@ -74,7 +74,8 @@ export class CallQueue {
     let room = this.#rules.limits.maxRequestBytes - REQUEST_OVERHEAD_BYTES;
     for (const call of this.#calls) {
       room -= call.operation.length + OPERATION_OVERHEAD_BYTES;
-      // One that the limits allowed when it was added, and do not now, goes alone: it is denied.
+      // A call that is larger than the present limits, which may have changed since it was added, is sent alone. The
+      // replicas deny it.
       if (taken.length === max || (room < 0 && taken.length > 0)) break;
       taken.push(call);
     }

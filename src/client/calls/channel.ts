@@ -54,12 +54,12 @@ interface Identity {
   readonly signer: ClientSigner;
 }
 
-/** Why an exchange ends that is repeated in a later epoch. */
+/** The reason with which an exchange is ended, to be repeated in a later epoch. */
 const MOVED = Symbol("moved");
 
 /**
- * A request goes to all replicas after so many times what requests take of late. After a view change callers wait for
- * that.
+ * A request goes to all replicas after this multiple of the recent duration of requests. After a view change callers
+ * wait this long.
  */
 const PATIENCE_FACTOR = 3;
 
@@ -73,8 +73,8 @@ export class Channel {
   readonly #pace = new Pace();
   #identity: Promise<Identity> | null = null;
   /**
-   * What is known of why there is no answer: the last replica to answer at all asked for a later attempt. Nobody signed
-   * its reason.
+   * The known reason for having no answer: the last replica that answered asked for a later attempt. This reason is not
+   * signed.
    */
   excuse = "";
 
@@ -175,7 +175,7 @@ export class Channel {
     if (answer.kind === "frame" || answer.kind === "pending") this.excuse = "";
     else this.#options.epochs.doubt();
     if (answer.kind === "later") this.excuse = `: the replicas refused: ${answer.detail}`;
-    // It asks for nothing: the client goes to the members of the later epoch, which it is about to learn.
+    // A 410 is no denial: the client is about to learn the later epoch, and then goes to its members.
     return answer.kind === "denied" && answer.status === GONE ? { kind: "failed" } : answer;
   }
 

@@ -1,8 +1,8 @@
 /**
  * Digest replies (§5.1 of the paper) for one exchange. Of the replicas that are asked first, one is asked for the
- * results, and the others for replies without them. For the exchange the latter are POSTs that take longer: until there
- * are results to put into them. If a signature does not hold then, one of the two replicas lies; or nobody who was
- * asked for results is left. Then the others are asked for theirs as well.
+ * results, and the others for replies without them. A reply without results waits here until there are results to put
+ * into it; the exchange sees a POST that takes longer. If a signature is then not valid, one of the two replicas lies.
+ * In that case, and if no replica is left that was asked for results, the others are asked for theirs as well.
  * @module
  */
 import type { Reply } from "../../core/messages/messages.ts";
@@ -11,7 +11,10 @@ import { ACCEPT_PATHS } from "../../wire/messages/reply_tree.ts";
 import type { Answer } from "../transport/post.ts";
 import type { ExchangeContext, Sendable } from "./exchange.ts";
 
-/** What is said to a replica that need not send the results. One of an earlier version sends them. */
+/**
+ * The `accept` header for a replica that need not send the results. A replica of an earlier version sends them all the
+ * same.
+ */
 const ACCEPT_DIGESTS = `${ACCEPT_PATHS}, ${DIGEST_REPLY}`;
 
 /** The same context, with digest replies. It serves one exchange. */

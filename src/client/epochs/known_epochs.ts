@@ -35,7 +35,7 @@ export class KnownEpochs implements EpochsToWatch {
   #present: PresentEpoch | null = null;
   #opening: Promise<PresentEpoch> | null = null;
   #asking = false;
-  /** Where a replica is whose reply seems to be of a later epoch, and which is asked next. */
+  /** The URL of a replica whose reply seems to be of a later epoch. It is asked next. */
   #ahead: string | null = null;
   /** Replicas that seemed to be ahead and were asked. */
   readonly #vain = new Set<string>();
@@ -70,9 +70,9 @@ export class KnownEpochs implements EpochsToWatch {
   }
 
   /**
-   * A replica failed, or its reply is not of this epoch: asks one for links, unless one was asked just now. It does not
-   * wait. `url`: the request URL of the replica whose reply is of another epoch: it knows the links, while others may
-   * not have got there yet.
+   * Call it if a replica failed, or its reply is not of this epoch. It asks one replica for links, unless one was asked
+   * just now, and does not wait for the answer. `url`: the request URL of the replica whose reply is of another epoch.
+   * That replica knows the links; others may not be there yet.
    */
   doubt(url?: string): void {
     const now = this.options.timer.monotonic();
@@ -82,8 +82,8 @@ export class KnownEpochs implements EpochsToWatch {
     this.#asking = true;
     const { peers } = this.#present.replicas;
     let asked = this.#ahead;
-    // Of two questions for one that seems to be ahead the second goes to the next replica. Or liars would be all that
-    // are asked.
+    // If a replica seems to be ahead again after it was asked, the next replica is asked in its place. Otherwise liars
+    // would be the only ones that are asked.
     if (asked === null || this.#vain.delete(asked)) asked = peers[this.#asked++ % peers.length]!.url;
     else this.#vain.add(asked);
     this.#ahead = null;

@@ -165,8 +165,8 @@ class Poll {
   }
 
   /**
-   * Whether waiting longer changes nothing: no operation is left, or none of those left can still get a quorum, and all
-   * are reads.
+   * Whether waiting longer changes nothing: either no operation is left, or those that are left can't get a quorum any
+   * more and are all known to be reads.
    */
   get #isHopeless(): boolean {
     const { quorum, replicas: { needed } } = this.#context;

@@ -1,5 +1,5 @@
 /**
- * Loads polls with the first query: a page that asks none does without.
+ * Loads the code of polls with the first query, so that a page without queries never loads it.
  * @module
  */
 import type * as Polling from "./poll.ts";

@@ -36,11 +36,16 @@ export interface QueriesOptions extends QuerySettings {
 
 /** The most that a query takes beside its operations, and beside each operation and its result, bytes, rounded up. */
 const OVERHEAD = { queryBytes: 512, operationBytes: 9, resultBytes: 64 };
-/** So often the replicas may disagree on a read, because what it reads is being written, before it is ordered. */
+/**
+ * A read is ordered after the replicas have disagreed on it this often. They disagree while the keys that it reads are
+ * being written.
+ */
 const MAX_SPLITS = 3;
 /** How long to send one operation at a time to replicas of an earlier release, which know no others, ms. */
 const ONE_BY_ONE_MS = 60_000;
-/** Without a quorum after so many times what polls take of late, the other replicas do not answer. */
+/**
+ * A poll without a quorum after this multiple of the recent duration of polls ends: the missing replicas do not answer.
+ */
 const PATIENCE_FACTOR = 6;
 
 /** The queries of one client. */
@@ -57,8 +62,8 @@ export class Queries {
   #pumpSoon = false;
   #oneByOneUntil = -Infinity;
   /**
-   * Of polls. One that had no quorum counts, too: the next ones are given more time, so that load alone has nothing
-   * ordered.
+   * The pace of polls. A poll without a quorum counts, too: the next ones get more time, so that load alone does not
+   * cause queries to be ordered.
    */
   readonly #pace = new Pace();
 

@@ -1,6 +1,6 @@
 /**
  * How long to wait for an agreement before more replicas are asked. It grows where everything takes longer, so that
- * load alone does not multiply the messages: a client that repeats what only takes long makes it take longer.
+ * load alone does not multiply the messages: if clients repeat requests that are only slow, these become slower still.
  *
  * Safety does not depend on it. Liveness does not either: it has an upper bound, and one of the f + 1 replicas that
  * were asked at first is correct. That one suspects a primary that is silent or slow by its own clock, whatever the

@@ -6,15 +6,19 @@
  */
 import type { ReplicaId } from "../../core/messages/ids.ts";
 
-/** Of so many queries the first few ask all replicas: the pace of those that are not asked may have changed. */
+/**
+ * In each cycle of this many queries the first few ask all replicas, because the pace of the others may have changed.
+ */
 const CYCLE = { queries: 128, toAll: 8 };
 /** Weight of the last answer in the average. */
 const GAIN = 1 / 4;
 /**
- * After this multiple of what the slowest of the preferred takes, and so much more, ms, the others are asked as well.
+ * The other replicas are asked as well after this multiple of the pace of the slowest preferred replica, plus `moreMs`.
  */
 const LATE = { factor: 2, moreMs: 5 };
-/** One that has not answered yet would have taken longer; by how much is not known. */
+/**
+ * A replica without an answer would have taken longer than the wait. Its time is taken to be this multiple of the wait.
+ */
 const SILENT_FACTOR = 2;
 
 /** The pace of the replicas of one epoch, as queries see it. */
@@ -28,23 +32,26 @@ export class Preference {
     return this.#queries++ % CYCLE.queries >= CYCLE.toAll;
   }
 
-  /** Those first that answer soonest. */
+  /** The replicas in order of their pace, the fastest first. */
   order<Peer extends { readonly id: ReplicaId }>(peers: readonly Peer[]): Peer[] {
     return [...peers].sort((a, b) => this.#pace(a.id) - this.#pace(b.id));
   }
 
-  /** How long those up to `slowest` may take, ms. */
+  /** How long to wait for the preferred replicas, of which this one is the slowest, ms. */
   patienceMs({ id }: { readonly id: ReplicaId }): number {
     return LATE.factor * this.#pace(id) + LATE.moreMs;
   }
 
-  /** A replica has answered after so long, ms, or must count as one that did. */
+  /** Notes that a replica answered after this time, ms, or must count as one that did. */
   note(id: ReplicaId, ms: number): void {
     const before = this.#paces[id] ?? ms;
     this.#paces[id] = before + GAIN * (ms - before);
   }
 
-  /** A replica has not answered for so long, ms, and is waited for no longer. That never makes it look faster. */
+  /**
+   * Notes that a replica has not answered within this time, ms, and that nobody waits for it any longer. This never
+   * makes it look faster.
+   */
   noteSilent({ id }: { readonly id: ReplicaId }, ms: number): void {
     this.note(id, Math.max(SILENT_FACTOR * ms, this.#pace(id)));
   }

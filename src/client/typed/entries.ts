@@ -20,7 +20,8 @@ export function entriesIn(start: string, prefix: unknown): (event: ChangeEvent) 
 }
 
 /**
- * A watch of the entries of a collection, made of one of all keys that begin with `start`, which ends with it.
+ * A watch of the entries of a collection. It is made of a watch of all keys that begin with `start`, and both end
+ * together.
  * @throws {TypeError} if the prefix is none; then the watch below has ended.
  */
 export async function watchEntries(

@@ -19,13 +19,13 @@ const RETRY = { firstMs: 100, mostMs: 5_000 };
 /** A stream whose next line takes so long is opened again, ms. Replicas send an empty line every 15 s. */
 const SILENCE_MS = 60_000;
 /**
- * The first line, ms: replicas send it at once, and networks swallow requests. It gets twice as long after each stream
- * that says nothing, up to as long as any line: a replica may be that slow.
+ * How long the first line may take, ms. Replicas send it at once, but networks may swallow requests. The time doubles
+ * after each stream without a line, up to the time of any other line, because a replica may be that slow.
  */
 const FIRST_LINE_MS = 5_000;
 /**
- * A stream is read no faster than this in a second: lines, each with one more for every 16 KiB. Correct replicas send
- * less.
+ * The most lines that are read from a stream in a second. A line counts once more for every 16 KiB. Correct replicas
+ * send less.
  */
 const PACE = { lines: 400, characters: 16 * 1024 };
 
@@ -45,7 +45,7 @@ export interface Following {
   readonly onEnd: () => void;
 }
 
-/** A replica says what no correct one would. */
+/** A replica said something that no correct replica says. */
 class WrongError extends Error {}
 /**
  * A replica was asked for the present, and answers when the watch has begun: its first number is higher than the one
@@ -68,7 +68,7 @@ export async function follow(replica: ReplicaId, options: Following): Promise<vo
     try {
       await read(replica, { ...options, waitMs, onLine });
     } catch (error) {
-      // The replica is away, or wrong. Others go on, and it is asked again.
+      // The replica can't be reached, or said something wrong. The other streams go on, and it is asked again.
       if (error instanceof WrongError) ms = RETRY.mostMs;
     }
     speaking.delete(replica);

@@ -1,5 +1,5 @@
 /**
- * News between those who read streams and the one who counts.
+ * Tells the reader that counts statements that a stream has brought something.
  * @module
  */
 

@@ -14,7 +14,7 @@ export class OpenWatch implements Watch<AnyEvent> {
   readonly #agreed: AsyncGenerator<readonly AnyEvent[], void>;
   /** The events of the batch that is being given. */
   #events: AnyEvent[] = [];
-  /** The calls one after another. */
+  /** The last call of `next` or `return`: calls run one after another. */
   #turn: Promise<unknown>;
   #onBegun: { readonly resolve: (from: number) => void; readonly reject: (error: unknown) => void } | null = null;
 
@@ -26,7 +26,7 @@ export class OpenWatch implements Watch<AnyEvent> {
   ) {
     this.#resumeAt = from;
     this.begun = new Promise((resolve, reject) => this.#onBegun = { resolve, reject });
-    // Who does not ask for it need not handle it.
+    // A caller that does not use this promise need not handle its rejection.
     this.begun.catch(() => {});
     if (from !== null) this.#onBegun?.resolve(from);
     const outer = signal ? [signal, options.signal] : [options.signal];
@@ -45,7 +45,7 @@ export class OpenWatch implements Watch<AnyEvent> {
         this.#onBegun?.resolve(next);
       },
     });
-    // It begins now, not with the first call.
+    // The watch begins now, not with the first call.
     this.#turn = this.#more();
     this.#turn.catch(() => {});
   }

@@ -53,7 +53,7 @@ export class Source {
     return this.#through;
   }
 
-  /** Whether something that it said still counts. */
+  /** Whether a statement of it still counts. */
   get isUseful(): boolean {
     return this.#covers.length > 0;
   }

@@ -45,7 +45,7 @@ export class Tally {
     return this.#next;
   }
 
-  /** Whether {@linkcode advance} may have another result later, though nobody says more. */
+  /** Whether {@linkcode advance} may have another result later, without a new statement. */
   get isStuck(): boolean {
     return this.#stuckAt !== null;
   }
@@ -111,9 +111,10 @@ export class Tally {
   }
 
   /**
-   * The present. As with a query, a quorum is asked: one of it knows of each result that a client has got. It is the
-   * highest number at which one begins and which f + 1 have reached, so that the numbers before exist. Those who lag,
-   * or lie that they are ahead, are given a short time.
+   * Finds the number at which a watch of the present begins. As for a query, a quorum is needed: for each result that a
+   * client has got, one of the quorum knows it. The number is the highest one at which a replica begins and which f + 1
+   * replicas have reached, so that the numbers before it exist. Replicas that lag, or that falsely say that they are
+   * ahead, get a short time.
    */
   #begin(now: number): number | null {
     const sources = [...this.#sources.values()];

@@ -38,7 +38,7 @@ export class LaterWatch<Event> implements Watch<Event> {
     this.#from = from;
     this.#opening = opening;
     this.begun = opening.then((open) => (this.#open = open).begun);
-    // Who does not ask for it need not handle it.
+    // A caller that does not use this promise need not handle its rejection.
     this.begun.catch(() => {});
   }
 

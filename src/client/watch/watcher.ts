@@ -18,7 +18,7 @@ import { type Agreed, Tally } from "./tally.ts";
 
 /** When the epoch is over, its replicas have this long to say the rest of it, ms. */
 const REST_MS = 5_000;
-/** How often time is looked at where it matters, ms. */
+/** How often the clock is read while a deadline is open, ms. */
 const LOOK_MS = 250;
 
 /** What a watcher needs. */

@@ -20,12 +20,13 @@ const MAX_KEYS = 4_096;
 /** Maximum delay of one answer, ms. */
 const MAX_WAIT_MS = 2_000;
 /**
- * On a host whose timers fire so late, ms, an answer costs twice as much as on an idle one; three times at twice that.
+ * On a host whose timers fire this late, ms, an answer costs twice as much as on an idle host. At twice this lateness
+ * it costs three times as much.
  */
 const LATE_MS = 10;
 /** The most that it then costs. */
 const MAX_FACTOR = 20;
-/** What is left of the greatest lateness after each further turn. */
+/** After each further turn, the remembered lateness shrinks by this factor. */
 const LEFT = 31 / 32;
 
 /**
@@ -87,7 +88,7 @@ const ADDRESS = { perSecond: 1_000, burst: 250 };
 const STRANGERS = { perSecond: 1_500, burst: 375 };
 /** Reads that cost more, as multiples. */
 const COSTLY_READS: Readonly<Record<string, number>> = { "/metrics": 4 };
-/** Where anybody may say that there is a later epoch. It is taken from everybody, and so it counts like a read. */
+/** The route at which anybody may say that there is a later epoch. As everybody may, such a POST counts like a read. */
 const HEARSAY = "/epochs";
 /** For refused requests of one member that has proved itself. A correct one retries ever more rarely. */
 const MEMBER = { perSecond: 50, burst: 250 };
@@ -106,14 +107,14 @@ export class Pacing {
     this.#members = new Throttle({ timer, ...MEMBER });
   }
 
-  /** Before a request is handled: a read waits for its turn, and so does what anybody may say. */
+  /** Before a request is handled: a read waits for its turn, and so does a POST to `/epochs`. */
   async before({ method, path }: { readonly method: string; readonly path: string }, caller: Caller): Promise<void> {
     if (method !== "POST" || path === HEARSAY) await this.#turn(caller, COSTLY_READS[path]);
   }
 
   /**
-   * Before an answer with this status is given. One that nobody gets does not wait: what a host holds for a request is
-   * some 100 KB, and whoever hangs up comes again on a new connection in any case.
+   * Before an answer with this status is given. If the caller has hung up, the answer does not wait: a host holds some
+   * 100 KB for each request, and the caller can come again on a new connection in any case.
    */
   async after(method: string, caller: Caller, status: number): Promise<void> {
     const isRefused = status >= 400;

@@ -28,8 +28,9 @@ const SPREAD = 1_000_000;
  * as too old. Only before the first agreed time is the clock used, as for the agreed time itself: small numbers are
  * reserved for clients that count by themselves.
  *
- * A process knows neither what the one before it has made that is still on its way, nor what another instance of this
- * member makes. So each begins at a place of its own, which follows from the time of its start.
+ * A process does not know which timestamps of the process before it are still on their way, or which ones another
+ * instance of this member makes. So each process begins at a place of its own, which follows from the time of its
+ * start.
  */
 export class Timestamps {
   readonly #self: ReplicaId;

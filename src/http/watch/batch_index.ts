@@ -6,9 +6,9 @@ import type { StateChange } from "../../core/state_machine.ts";
 import type { ChangedBatch } from "../../node/watching/change_log.ts";
 import type { Watched } from "../../wire/mod.ts";
 
-/** A batch with no more changes is looked through. */
+/** A batch with at most this many changes is searched from its first change to its last. */
 const FEW = 16;
-/** What it costs to put a change in order; to look at one is 1. */
+/** The cost of putting one change in order. Looking at one costs 1. */
 const ORDER_COST = 4;
 
 /** For each batch the places of its changes in the order of their keys. */
@@ -43,7 +43,7 @@ function orderOf(changes: readonly StateChange[]): Uint32Array {
   return order.sort((a, b) => changes[a]!.key < changes[b]!.key ? -1 : changes[a]!.key > changes[b]!.key ? 1 : a - b);
 }
 
-/** Where the first key is that is not before `key`. */
+/** The place of the first key at or after `key`. */
 function firstFrom(key: string, changes: readonly StateChange[], order: Uint32Array): number {
   let [low, high] = [0, order.length];
   while (low < high) {

@@ -52,7 +52,7 @@ export class WatchStream {
     return null;
   }
 
-  /** `undefined`: there is nothing to say now. */
+  /** The line to send now; `undefined`: there is none now; `null`: there will be none. */
   #lineOfNow(): string | null | undefined {
     const { changes, turns, timer, watch, keepAliveMs } = this.#options;
     if (!this.#hasBegun) {
@@ -70,7 +70,7 @@ export class WatchStream {
       this.#seen = through + 1;
     }
     const isAtEnd = changes.isClosed && this.#seen >= changes.next;
-    // One that still looks at former numbers says so now and then, and not at each look.
+    // A stream that still looks at former numbers says where it is at intervals, not at each look.
     const isBehind = this.#seen <= turns.last;
     const isQuiet = timer.monotonic() - (isBehind ? this.#lineAt : this.#toldAt) >= QUIET_MS;
     if (this.#next < this.#seen && (isAtEnd || isQuiet)) {

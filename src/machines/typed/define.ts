@@ -63,7 +63,7 @@ export function defineMachine<
   definition: {
     /** Small letters, digits and hyphens. */
     readonly name: string;
-    /** Another number for each change after which the same operations give other results or another state. */
+    /** Change this number whenever the same operations give other results, or another state, than before. */
     readonly version: number;
     /** The parts of the state. */
     readonly state: Fields;

@@ -1,7 +1,7 @@
 /**
- * A migration of a typed machine that makes collections entry by entry. The keys stay, so what it makes has the order
- * of what it reads, and a few chunks are in memory at once. In memory are also the notes of when values expire, if a
- * collection that is made anew has any: they are in another order.
+ * A migration of a typed machine that makes collections entry by entry. The keys stay, so the new entries have the
+ * order of the old ones, and only a few chunks are in memory at once. If values of a new collection expire, the notes
+ * of when they do are in memory, too, because they have another order.
  * @module
  */
 import type { MigrationContext, MigrationSteps, StreamedMigration } from "../../core/epochs/migrate.ts";
@@ -21,7 +21,7 @@ interface Region {
   readonly to: string;
 }
 
-/** What becomes a region of the new state. */
+/** A region of the new state, and how its entries are made. */
 interface Part extends Region {
   /** Gives its entries, ascending. */
   readonly entries: (reader: Reader, context: MigrationContext) => Entries;
@@ -30,7 +30,7 @@ interface Part extends Region {
 type Entry = readonly [key: string, value: string];
 type Entries = Generator<string | Entry, void, Uint8Array | undefined>;
 
-/** Makes the collections that `entries` names of those of the former version. */
+/** Makes the collections that `entries` names from collections of the former version. */
 export function streamedEntries(
   definition: Definition,
   former: Definition,

@@ -1,6 +1,6 @@
 /**
- * Typed machines: a state machine from schemas and functions. Its state is loaded by need and its checkpoints cost what
- * has changed, without a thought.
+ * Typed machines: a state machine from schemas and functions. Its state is loaded by need, and the cost of its
+ * checkpoints is proportional to the changes. Its author need not do anything for that.
  * @module
  */
 export { defineMachine } from "./define.ts";

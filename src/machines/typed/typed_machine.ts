@@ -103,7 +103,10 @@ export class TypedMachine implements StateMachine {
     this.#map.fill([...leaves.values()]);
   }
 
-  /** Calls `use` with the state, which it may change. What throws leaves no trace. All of the state is in memory. */
+  /**
+   * Calls `use` with the state, which it may change. If `use` throws, nothing is changed. All of the state is in
+   * memory.
+   */
   within<T>(use: (state: unknown) => T, { time, mayWrite }: { readonly time: number; readonly mayWrite: boolean }): T {
     const draft = new Draft(this.#map);
     this.#scope.running = { draft, time, mayWrite };
@@ -211,7 +214,8 @@ function encodeResult(op: string, runnable: Runnable, result: unknown): Uint8Arr
 }
 
 /**
- * An `OperationError` that `run` throws counts as what it is: a rejection in words. A lack of state is none of `run`'s.
+ * An `OperationError` that `run` throws counts as what it is: a rejection in words. But `run` must not report missing
+ * state itself.
  */
 function notOurs(error: unknown): unknown {
   return error instanceof NotLoadedError ? new TypeError("expected no NotLoadedError of run's own") : error;

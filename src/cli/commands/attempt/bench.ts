@@ -20,7 +20,7 @@ const FLAGS = {
 
 /** The key that the default operation counts in. */
 const KEY = "pbft-bench";
-/** After so many failures one after another the rest would fail too. */
+/** After this many failures without a success between them, the rest would fail, too. */
 const MOST_FAILURES = 3;
 
 /** The verb. */

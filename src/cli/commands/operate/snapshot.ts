@@ -127,7 +127,7 @@ async function save({ values, terminal }: Call<typeof FLAGS>, folder: string) {
   const { genesis: { replicas }, urls } = kept.present;
   const names = values.from === undefined ? replicas.map(({ name }) => name) : [memberOf(kept.present, values.from)];
   const storage = folderStorage(folder);
-  // What is wrong with the folder is no member's fault.
+  // Checked before a member is asked: a fault of the folder must not count as a member's fault.
   await clusterIn(storage);
   const trust = { genesis: found.cluster.genesis, chain: kept.links };
   const members = names.map((name) => ({ name, source: replicaSource({ url: urls[name]!, token, timeoutMs }) }));

@@ -101,7 +101,7 @@ async function machineAt(path: string, exportName: string | undefined): Promise<
   return { path, exportName, version, operations, example };
 }
 
-/** What the page's field begins with. */
+/** The operation that stands in the page's field at first. */
 function firstOperationOf({ operations: [op = "OPERATION"], example }: LocalMachine): string {
   return JSON.stringify(example ?? { op, input: {} });
 }
@@ -154,7 +154,7 @@ function membersOf({ genesis, urls }: ClusterFile): readonly { readonly name: st
   return genesis.replicas.map(({ name }) => ({ name, url: urls[name]! }));
 }
 
-/** Reloads after each change; changes meanwhile are one more. */
+/** Reloads after each change. Several changes during a reload cause one more reload. */
 function watch(options: Parameters<typeof reload>[1] & { readonly running: Running }, signal: AbortSignal): void {
   let isBusy = false;
   let next: string | null = null;

@@ -1,5 +1,5 @@
 /**
- * The changes of one operation, before they count. What throws leaves no trace.
+ * The changes of one operation, before they count. An operation that throws changes nothing.
  * @module
  */
 import type { LeafMap } from "../../../core/tree/leaf_map.ts";

@@ -33,7 +33,7 @@ export interface RangeOptions<K extends Key = Key> {
   readonly after?: K;
   /** Only keys before this one. */
   readonly before?: K;
-  /** The most entries. By default all, which costs as much as they are. */
+  /** The most entries. By default all; the cost is proportional to their number. */
   readonly limit?: number;
   /** From the last to the first. */
   readonly reverse?: boolean;
@@ -95,7 +95,8 @@ export interface CollectionOptions<K, Value> {
 export type KeyOf<K> = OutputOf<K> extends infer Keys extends Key ? Keys : never;
 
 /**
- * An ordered map. It is loaded by need, and a checkpoint costs what has changed. A value is kept as JSON.
+ * An ordered map. It is loaded by need, and the cost of a checkpoint is proportional to the changes. A value is kept as
+ * JSON.
  *
  * @example
  * ```ts

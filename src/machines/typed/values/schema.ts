@@ -25,7 +25,7 @@ export type SchemaResult<Output> =
   | { readonly value: Output; readonly issues?: undefined }
   | { readonly issues: readonly SchemaIssue[] };
 
-/** What a schema objects to. */
+/** One fault that a schema finds in a value. */
 export interface SchemaIssue {
   /** In the words of the library. */
   readonly message: string;
