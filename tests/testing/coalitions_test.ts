@@ -17,7 +17,8 @@ Deno.test("a kind of trouble does not change the rest of the seed's plan", () =>
 });
 
 Deno.test("with a coalition, the same seed gives the same run, byte for byte", async () => {
-  const options = { seed: 3, kinds: ["coalitions"], trace: true } as const;
+  // Seven replicas, of which two lie together.
+  const options = { seed: 5, kinds: ["coalitions"], trace: true } as const;
   const [first, second] = [await simulate(options), await simulate(options)];
   assertEquals(second.trace.join("\n") === first.trace.join("\n"), true);
 });
