@@ -11,11 +11,13 @@ const LESSON = "lesson-";
 
 /** What a tab keeps; `null` where the browser lets a page keep nothing. */
 function storage(): Storage | null {
+  let kept: Storage | null = null;
   try {
-    return sessionStorage;
+    kept = sessionStorage;
   } catch {
-    return null;
+    // The access itself throws there.
   }
+  return kept;
 }
 
 /** The token of the link. It is kept for this tab, and taken out of the address, so that nobody shares it by mistake. */
