@@ -28,6 +28,10 @@ export interface Memory {
   /** O of the new-view that it is in. */
   carried: ReadonlyMap<number, Digest>;
   recovering: boolean;
+  /** The challenges of its recovery. */
+  readonly challenges: Set<number>;
+  /** Those of its recoveries that have ended. */
+  readonly recovered: Set<number>;
   /** Its disk was once replaced by an older copy. */
   isOld: boolean;
   /** The highest number that it has ever voted for and the highest view that it has left for, over all losses of its disk. */
@@ -50,6 +54,8 @@ export function emptyMemory(before?: Memory): Memory {
     entered: new Set(),
     carried: new Map(),
     recovering: false,
+    challenges: new Set(),
+    recovered: before?.recovered ?? new Set(),
     isOld: before?.isOld ?? false,
     highestVote: before?.highestVote ?? 0,
     highestLeft: before?.highestLeft ?? 0,

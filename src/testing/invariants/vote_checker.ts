@@ -69,22 +69,25 @@ export class VoteChecker {
   lost(replica: ReplicaId, isOld: boolean): void {
     const before = this.#memories.get(replica);
     if (!before) return;
-    this.#memories.set(replica, { ...this.#empty(before), recovering: true, isOld: isOld || before.isOld });
+    const lost = { recovering: true, recovered: new Set<number>(), isOld: isOld || before.isOld };
+    this.#memories.set(replica, { ...this.#empty(before), ...lost });
   }
 
   /** A replica has been read from its store. The contents count as recorded, even if nobody has heard of them yet. */
   restored(replica: ReplicaId, storedState: StoredState): void {
     const before = this.#memories.get(replica);
-    if (storedState.lostDisk && !before?.recovering) {
+    // The records read are outdated if another isolate has ended that recovery meanwhile.
+    const recovery = before?.recovered.has(storedState.lostDisk?.challenge ?? 0) ? undefined : storedState.lostDisk;
+    if (recovery && !before?.recovering) {
       this.#memories.set(replica, { ...this.#empty(before), recovering: true });
     }
     const memory = this.memory(replica);
-    memory.recovering = storedState.lostDisk !== undefined;
+    memory.recovering = recovery !== undefined;
     noteRestored(memory, storedState);
     for (const { batch } of storedState.accepted) this.#times.set(batch.digest, batch.timestamp);
     const { viewChange, newView, view } = storedState;
     if (viewChange) leave(memory, viewChange.message.view);
-    // The records read are outdated if another isolate has gone on meanwhile.
+    // Likewise if it has gone on.
     if (newView && view >= memory.view) enter(memory, newView.message);
     if (newView?.message.replica === replica) memory.begun.add(newView.message.view);
     memory.view = Math.max(memory.view, view);
@@ -181,8 +184,12 @@ export class VoteChecker {
         return noteStable(memory, stable);
       }
       case "lost-disk":
-        if (record.found !== null) return;
+        if (record.found !== null) {
+          if (record.found.challenge > 0) memory.challenges.add(record.found.challenge);
+          return;
+        }
         memory.recovering = false;
+        for (const challenge of memory.challenges) memory.recovered.add(challenge);
         if (memory.stable < memory.highestVote) {
           this.#options.report(
             "self-consistency",
