@@ -104,10 +104,29 @@ Deno.test("a member that was late is asked on connections of their own, of which
   for (const line of ["content-length: 6", "content-type: application/cbor", `host: ${new URL(member.url).host}`]) {
     assert(head.includes(line), `${line} in ${head}`);
   }
-  clock.ms += 3_600_000;
+  clock.ms += 10_000;
   member.answer = once("HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
   await (await deliver()).text();
   assertEquals(fetched(), 3);
+});
+
+Deno.test("who is late once is asked in the usual way again after seconds, and who is late again and again after an hour", async () => {
+  await using member = new Member();
+  const { clock, deliver, fetched } = setUp(member);
+  const pauses: number[] = [];
+  for (let times = 0; times < 12; times++) {
+    await beLate(member, deliver);
+    const before = fetched();
+    let ms = 0;
+    for (; fetched() === before; ms += 10_000) {
+      clock.ms += 10_000;
+      member.answer = once("HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+      await (await deliver()).text();
+    }
+    pauses.push(ms / 1_000);
+    if (times === 10) clock.ms += 3_600_000;
+  }
+  assertEquals(pauses, [10, 20, 40, 80, 160, 320, 640, 1_280, 2_560, 3_600, 3_600, 10]);
 });
 
 Deno.test("what a late member answers is read up to a status, within bounds, and until the time is over", async () => {

@@ -1,7 +1,8 @@
 /**
  * A `fetch` for deliveries to members, of whom some may lie. Deno's `fetch` takes interim answers (1xx) without end, and on the thread of the replica: one
- * connection leaves it hardly any time. So a member that did not answer in time gets its messages in another way for an hour: each on a connection of its
- * own, on which the status of the answer is read, within bounds, and nothing else.
+ * connection leaves it hardly any time. So a member that did not answer in time gets its messages in another way for some time: each on a connection of
+ * its own, on which the status of the answer is read, within bounds, and nothing else. Such connections cost round trips, so a member that hung once has
+ * them for seconds, and one that does so again and again for an hour.
  * @module
  */
 import { abortable } from "../../node/async/abort.ts";
@@ -26,8 +27,8 @@ export interface WaryFetchOptions {
   readonly monotonic: () => number;
 }
 
-/** For so long nothing is fetched from who did not answer in time, ms. */
-const WARY_MS = 3_600_000;
+/** For so long nothing is fetched from who did not answer in time, ms; it doubles each time, from the least to the most. */
+const WARY_MS = { least: 10_000, most: 3_600_000 };
 /** Most bytes that are read before the status. */
 const MAX_BYTES = 16 * 1024;
 /** Most interim answers before it. */
@@ -36,17 +37,25 @@ const STATUS_LINE = /^HTTP\/1\.[01] (\d{3})[^\r\n]*\r\n/;
 
 /** Makes one. It takes a URL as text, and of the request what a delivery has. */
 export function waryFetch({ fetch, connect, isDirect, monotonic }: WaryFetchOptions): typeof globalThis.fetch {
-  /** Until when, by origin. There are as many as members. */
-  const until = new Map<string, number>();
+  /** Until when, and for how long, by origin. There are as many as members. */
+  const wary = new Map<string, { readonly until: number; readonly ms: number }>();
+  const noteLate = (origin: string) => {
+    const now = monotonic();
+    const { until, ms } = wary.get(origin) ?? { until: -Infinity, ms: 0 };
+    if (now < until) return; // deliveries that were under way at the same time count as one
+    // An hour without makes up for all before.
+    const next = now < until + WARY_MS.most ? Math.min(2 * ms, WARY_MS.most) : WARY_MS.least;
+    wary.set(origin, { until: now + next, ms: next });
+  };
   return async (input, init = {}) => {
     const url = new URL(input as string | URL);
-    if (monotonic() < (until.get(url.origin) ?? 0)) return await post(url, init, connect);
+    if (monotonic() < (wary.get(url.origin)?.until ?? 0)) return await post(url, init, connect);
     try {
       return await fetch(input, init);
     } catch (error) {
       const { aborted = false, reason } = init.signal ?? {};
       const isLate = aborted && reason?.name === "TimeoutError";
-      if (isLate && isDirect(url.href)) until.set(url.origin, monotonic() + WARY_MS);
+      if (isLate && isDirect(url.href)) noteLate(url.origin);
       throw error;
     }
   };
