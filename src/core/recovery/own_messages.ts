@@ -19,7 +19,7 @@
  *
  * @module
  */
-import { type Millis, sequenceNumber } from "../messages/ids.ts";
+import { type Millis, type ReplicaId, sequenceNumber } from "../messages/ids.ts";
 import type { Input } from "../io.ts";
 import { declareLostDisk, renewRecovery } from "./lost_disk.ts";
 import type {
@@ -61,15 +61,22 @@ export function noteAnswer(step: Step, { replica, echo, seen }: Status): void {
   const { asking, numbering } = step.state;
   const isRepeated = seen >= numbering.next;
   noteSeen(step, replica, seen);
-  if (!asking || replica === step.self) return;
-  // An old copy uses numbers again, and a status with a used number draws no answer. It asks again once it knows that.
+  if (step.mayVote || replica === step.self) return;
+  // An old copy uses numbers again, and a status with a used number draws no answer. It asks again once it knows that, at once: while
+  // it executes what the others decide, it sends no status by itself.
   if (isRepeated) return seen < numbering.next ? sendStatus(step) : undefined;
-  if (echo === asking.challenge) asking.answered.add(replica);
+  if (asking && echo === asking.challenge) asking.answered.add(replica);
   // This peer is up now, and may have been down when all were asked.
-  else if (echo === 0 && !asking.answered.has(replica)) sendStatus(step, replica);
-  if (asking.answered.size < step.quorum - 1) return;
+  else if (echo === 0 && isAwaited(step.state, replica)) sendStatus(step, replica);
+  if (!asking || asking.answered.size < step.quorum - 1) return;
   step.state.asking = null;
   if (step.mayVote) resumeVoting(step);
+}
+
+/** Whether an answer of this peer is missing, or its report on where the others are after a lost disk. */
+function isAwaited({ asking, lostDisk }: ReplicaState, peer: ReplicaId): boolean {
+  if (asking) return !asking.answered.has(peer);
+  return lostDisk !== null && lostDisk.bound === null && !lostDisk.reports.has(peer);
 }
 
 /** Answers a replica that asks: with its own messages, then with this replica's status. */

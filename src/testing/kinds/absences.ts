@@ -8,7 +8,7 @@ import type { Fault, Plan } from "../plan/plan.ts";
 import type { Random } from "../random.ts";
 import { idsOf, quietPlan, series } from "./quiet.ts";
 
-/** How long a run with restarts takes, ms: so short that most checkpoints are stored while batches are executed. */
+/** The restarts of such a run are within this time, ms: so short that most checkpoints are stored while batches are executed. */
 const RESTARTS_MS = 12_000;
 /** Restarts in such a run. */
 const RESTARTS = 40;
@@ -40,14 +40,13 @@ export function catchingUp(plan: Plan, random: Random): Plan {
  * chunks by need while checkpoints are stored, in as many slices as there are chunks.
  */
 export function restarts(plan: Plan, random: Random): Plan {
-  const short = { ...plan, durationMs: RESTARTS_MS };
-  const crashes = series(short, RESTARTS, random, (atMs): Fault => {
+  const crashes = series({ ...plan, durationMs: RESTARTS_MS }, RESTARTS, random, (atMs): Fault => {
     const replica = random.int(1, plan.replicas - 1) as ReplicaId;
     return { kind: "crash", replica, atMs, forMs: random.exponential(AWAY_MS) };
   });
   const checkpointInterval = random.pick([4, 6, 8]);
   return {
-    ...quietPlan(short, crashes),
+    ...quietPlan(plan, crashes),
     registers: random.pick([6, 12, 40]),
     signedClients: plan.signedClients.map((habits) => ({
       ...habits,
