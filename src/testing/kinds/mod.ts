@@ -76,7 +76,7 @@ const ENTRIES: {
   "alone": { lay: alone, share: 0 },
   "epochs": { share: 0.04 },
   "http": { share: 0.04, replicas: [4] },
-  "old-disks": { lay: oldDisks, share: 0.02, replicas: [4, 4, 5, 7, 7] },
+  "old-disks": { lay: oldDisks, share: 0, replicas: [4, 4, 5, 7, 7] },
   "restarts": { lay: restarts, share: 0.02, replicas: [4] },
 };
 
