@@ -92,7 +92,7 @@ function begin(cluster: Cluster, fault: Extract<Fault, { readonly atMs: number }
     case "crash": {
       const machines = cluster.machinesOf(fault.replica);
       for (const machine of machines) machine.crash();
-      return () => machines.forEach((machine) => machine.start());
+      return () => startAgain(cluster, machines);
     }
     case "lost-disk": {
       const machines = cluster.machinesOf(fault.replica);
@@ -101,7 +101,7 @@ function begin(cluster: Cluster, fault: Extract<Fault, { readonly atMs: number }
         machine.disk.lose();
       }
       tellOfLoss(world, fault.replica, false);
-      return () => machines.forEach((machine) => machine.start());
+      return () => startAgain(cluster, machines);
     }
     case "old-disk": {
       const copies = cluster.machinesOf(fault.replica).map((machine) => ({ machine, putBack: machine.disk.copy() }));
@@ -111,7 +111,7 @@ function begin(cluster: Cluster, fault: Extract<Fault, { readonly atMs: number }
           putBack?.();
         }
         tellOfLoss(world, fault.replica, true);
-        for (const { machine } of copies) machine.start();
+        startAgain(cluster, copies.map(({ machine }) => machine));
       };
     }
     case "partition": {
@@ -189,6 +189,11 @@ function begin(cluster: Cluster, fault: Extract<Fault, { readonly atMs: number }
       return () => ends.forEach((end) => end());
     }
   }
+}
+
+/** Starts machines, but no isolate that was removed while it was off. */
+function startAgain(cluster: Cluster, machines: readonly Machine[]): void {
+  for (const machine of machines) if (cluster.machines.includes(machine)) machine.start();
 }
 
 /** A replica does not know any more what it has sent. */
