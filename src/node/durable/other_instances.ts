@@ -31,6 +31,9 @@ export async function newsIn(
   return loaded && { version: loaded.version, loaded };
 }
 
+/** A conflict this long after the retry of the one before is a conflict of its own, and not a failure of that retry, ms. */
+const SEPARATE_MS = 1_000;
+
 /** Knowledge of the other instances. */
 export class OtherInstances {
   readonly #timer: Timer;
@@ -41,6 +44,8 @@ export class OtherInstances {
   #commitMs = 0;
   /** When another instance was last seen, on the monotonic clock. */
   #seenAt = -Infinity;
+  /** When the attempt after the last conflict began or begins, on the monotonic clock. */
+  #retryAt = -Infinity;
   /** Whether the last known commit was another instance's. */
   #isBehind = false;
   #watchUntil = -Infinity;
@@ -89,7 +94,12 @@ export class OtherInstances {
   /** Records a conflict with another instance. Returns how long to wait before the next attempt, ms. */
   noteConflict(): number {
     this.noteOtherCommit();
-    return this.#conflicts.next(this.#commitMs);
+    const now = this.#timer.monotonic();
+    // An idle instance may lose each commit of a status to the same one. It is not to wait longer each time.
+    if (now - this.#retryAt > Math.max(SEPARATE_MS, WATCH_COMMITS * this.#commitMs)) this.#conflicts.reset();
+    const waitMs = this.#conflicts.next(this.#commitMs);
+    this.#retryAt = now + waitMs;
+    return waitMs;
   }
 
   /** Whether another instance has committed a short time ago. */
