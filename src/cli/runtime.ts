@@ -41,8 +41,8 @@ export interface OwnPermissions {
 /**
  * V8 lets the space for new objects grow to 16 MB, and it takes three times that. A replica under load needs 20 to 25
  * MB less with 4 MB. With a heap of 2 GB or more V8 collects the old objects only once there are four times as many as were left the last
- * time; below that sooner, which is 40 MB less while strangers attack. No difference in its CPU time was seen (docs/performance.md,
- * Memory).
+ * time; below that sooner, which is 40 MB less while strangers attack. The first flag costs 10 to 20 % of CPU time where each caller signs
+ * alone; elsewhere no difference was seen (docs/performance.md, Memory).
  */
 export const V8_FLAGS = "--v8-flags=--max-semi-space-size=4,--max-old-space-size=2000";
 

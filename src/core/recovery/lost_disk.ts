@@ -32,7 +32,7 @@ export function startRecovery(step: Step): void {
 
 /**
  * At a later start: only answers to the new challenge count from now on. Reports from before it may be as old as the store. If they
- * gave a bound, that stays. Returns whether the replica does not wait for reports.
+ * gave a bound, that stays. Returns true if there is no recovery, or its bound is known.
  */
 export function renewRecovery(step: Step, challenge: Millis): boolean {
   const { lostDisk } = step.state;

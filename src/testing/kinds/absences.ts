@@ -1,5 +1,5 @@
 /**
- * Replicas that are away: one for many batches, or backups again and again for a moment.
+ * Replicas that are away: some for many batches, or backups again and again for a moment.
  * @module
  */
 import { maxFaulty } from "../../core/messages/quorum.ts";
@@ -15,7 +15,10 @@ const RESTARTS = 40;
 /** Mean time that a restart takes, ms. */
 const AWAY_MS = 50;
 
-/** One replica is away for most of the run. Of the others, often only those needed for a quorum are healed. */
+/**
+ * f replicas are away for most of the run, and come back at its end. Of the others, often f are stopped for good then: perhaps the primary
+ * and its successor.
+ */
 export function catchingUp(plan: Plan, random: Random): Plan {
   const ids = random.shuffled(idsOf(plan));
   const away = ids.slice(0, maxFaulty(plan.replicas)).map((replica): Fault => {
