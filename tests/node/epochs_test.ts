@@ -491,6 +491,19 @@ Deno.test("a member's new key does not run on the store of its old key", async (
   await cluster.close();
 });
 
+Deno.test("a store that is in a later epoch of another cluster is refused as such", async () => {
+  const cluster = await new Members().openAll();
+  const limits = { ...clusterFile.genesis.limits, maxSessions: 2_048 };
+  const operation = await cluster.operation(cluster.member("Dog").epoch, { limits });
+  assert((await cluster.vouch("Ball", "admin", 1, operation)).startsWith("ok"));
+  await cluster.reached(1, ["Dog"]);
+  await cluster.crash("Dog");
+  const other = { ...clusterFile, genesis: { ...clusterFile.genesis, name: "another" } };
+  const what = "the store belongs to another cluster: its chain of 1 does not follow from the genesis";
+  await assertRejects(() => cluster.open("Dog", { cluster: other }), ForeignStoreError, what);
+  await cluster.close();
+});
+
 Deno.test("who enters an epoch to which another instance has led the store removes nothing that was signed there", async () => {
   const cluster = await new Members().openAll();
   const operation = await cluster.operation(cluster.member("Apple").epoch, { checkpointInterval: 16, logWindow: 64 });

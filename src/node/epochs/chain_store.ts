@@ -14,7 +14,7 @@ import type { Digest } from "../../core/messages/ids.ts";
 import { NEW_RECOVERY } from "../../core/records.ts";
 import type { Checkpoint, Signed } from "../../core/messages/messages.ts";
 import { wrap } from "../../core/wrap.ts";
-import { encodeLink, type Epoch, makeLink } from "../../wire/epochs/mod.ts";
+import { type ChainCrypto, encodeLink, type Epoch, followChain, LinkError, makeLink } from "../../wire/epochs/mod.ts";
 import { keepEvidence } from "../closed/evidence.ts";
 import { type Loaded, type Store, StoreConflictError } from "../ports.ts";
 import { BlobReader } from "../storage/blob_reader.ts";
@@ -25,7 +25,7 @@ import { plainOf } from "../storage/lost_disk_record.ts";
 import { RecordReader } from "../storage/record_reader.ts";
 import { FETCHED, WriteSet } from "../storage/record_writer.ts";
 import type { Start } from "../storage/start.ts";
-import { OtherEpochError } from "../storage/store_errors.ts";
+import { ForeignStoreError, OtherEpochError } from "../storage/store_errors.ts";
 
 /** Keys that an epoch leaves to the next one. */
 const KEPT: readonly string[] = ["identity", "format", CHAIN, "halted", "checkpoint", "clock", "numbers"];
@@ -47,6 +47,26 @@ export async function storedLinks(
   const digests = chainIn(loaded);
   const found = await new BlobReader(store, hash).read(digests);
   return digests.map((digest) => found.get(digest)!);
+}
+
+/**
+ * The epochs to which the links of a store lead, from epoch 0 on.
+ * @throws {ForeignStoreError} if they do not follow from that epoch: the store is of another cluster.
+ */
+export async function storedEpochs(
+  first: Epoch,
+  links: readonly Uint8Array[],
+  crypto: ChainCrypto,
+): Promise<readonly Epoch[]> {
+  try {
+    return await followChain(first, links, crypto);
+  } catch (error) {
+    if (!(error instanceof LinkError)) throw error;
+    throw new ForeignStoreError(
+      `the store belongs to another cluster: its chain of ${links.length} does not follow from the genesis of this one ` +
+        `(${first.cluster}): give the store's own cluster file, or another store (${error.message})`,
+    );
+  }
 }
 
 /** Opens, and does so again as long as another instance of this replica leads the store to a later epoch meanwhile. */

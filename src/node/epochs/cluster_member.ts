@@ -24,7 +24,7 @@ import { CRYPTOGRAPHY, type NodeInternals, type NodeOptions } from "../options.t
 import { type ClusterMemberOptions, nodeOptionsIn } from "./member_options.ts";
 import type { HostEvent } from "../host_event.ts";
 import type { Store } from "../ports.ts";
-import { enterEpoch, linkIn, storedLinks, whileStoreMoves } from "./chain_store.ts";
+import { enterEpoch, linkIn, storedEpochs, storedLinks, whileStoreMoves } from "./chain_store.ts";
 import { chainCrypto } from "./cryptography.ts";
 import { Others } from "./others.ts";
 import { enteredEvent, leftIn, placeIn, startIn } from "./place.ts";
@@ -88,7 +88,7 @@ export class ClusterMember {
     const member = new ClusterMember(options, internals);
     await whileStoreMoves(async () => {
       const stored = await storedLinks(member.#store, member.#cryptography.hash, member.#publicKey);
-      member.#epochs = await followChain(member.#epochs[0]!, stored, chainCrypto(member.#cryptography));
+      member.#epochs = await storedEpochs(member.#epochs[0]!, stored, chainCrypto(member.#cryptography));
       member.#links = stored;
       await member.#enter((options.chain ?? []).slice(stored.length));
     });
