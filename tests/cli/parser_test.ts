@@ -109,7 +109,9 @@ Deno.test("completion in bash offers verbs, flags, values and files", async () =
   const script = (await printed("completion", "bash")).text;
   const complete = async (...words: string[]) => {
     const line = `COMP_WORDS=(${words.map((word) => `'${word}'`).join(" ")}); COMP_CWORD=${words.length - 1}; _pbft`;
-    const { stdout } = await new Deno.Command("bash", { args: ["-c", `${script}\n${line}; echo "\${COMPREPLY[*]}"`] })
+    const { stdout } = await new Deno.Command("bash", {
+      args: ["-c", `${script}\n${line}; printf '%s\\n' "\${COMPREPLY[@]}"`],
+    })
       .output();
     return new TextDecoder().decode(stdout).trim();
   };
@@ -117,11 +119,20 @@ Deno.test("completion in bash offers verbs, flags, values and files", async () =
   assertEquals(await complete("pbft", "get", "--ti"), "--timeout");
   assertEquals(await complete("pbft", "get", "--color", "al"), "always");
   assertEquals(await complete("pbft", "dev", "deno.js"), "deno.json");
+  // As bash divides --flag=value, and a file whose name has spaces.
+  assertEquals(await complete("pbft", "serve", "--start", "=", "rec"), "recover");
+  assertEquals(await complete("pbft", "get", "--cluster", "=", "deno.js"), "deno.json");
+  await inFolder(async (folder) => {
+    await Deno.writeTextFile(`${folder}/my machine.ts`, "");
+    assertEquals(await complete("pbft", "dev", `${folder}/my`), `${folder}/my machine.ts`);
+  });
   for (const { name, isHidden } of VERBS) assertEquals(script.includes(` ${name}) COMPREPLY`), !isHidden, name);
   const zsh = (await printed("completion", "zsh")).text;
   // A colon is a colon, and what may be repeated is offered again.
-  assertMatch(zsh, /'--color\[colors: auto/);
-  assertMatch(zsh, /'\*--add\[/);
+  assertMatch(zsh, /'--color=\[colors: auto/);
+  assertMatch(zsh, /'\*--add=\[/);
+  // No argument without an action: zsh would complete no flag.
+  assert(!zsh.includes(":argument:'"), "an argument without an action");
   for (const shell of ["zsh", "fish"]) {
     assertMatch((await printed("completion", shell)).text, /pbft[^]*--?timeout|-l timeout/);
   }

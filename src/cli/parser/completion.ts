@@ -34,10 +34,13 @@ function bash(verbs: readonly Completed[]): string {
     verbs.flatMap(flagsOf).flatMap(([name, { choices }]) => choices ? [[name, choices] as const] : []),
   );
   const files = new Set(verbs.flatMap(flagsOf).flatMap(([name, { isFile }]) => isFile ? [`--${name}`] : []));
+  // Bash takes the = of --flag=value for a word. Names of files may contain spaces, so only lines divide them.
   return `# pbft completion bash
+_pbft_files() { local IFS=$'\\n'; COMPREPLY=($(compgen -f -- "$1")); }
 _pbft() {
   local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD-1]} verb=\${COMP_WORDS[1]}
   COMPREPLY=()
+  if [[ $cur == "=" ]]; then cur=; elif [[ $prev == "=" ]]; then prev=\${COMP_WORDS[COMP_CWORD-2]}; fi
   if [ "$COMP_CWORD" -eq 1 ]; then COMPREPLY=($(compgen -W "${names} help" -- "$cur")); return; fi
   case $prev in
 ${
@@ -45,14 +48,14 @@ ${
       `    --${name}) COMPREPLY=($(compgen -W "${values.join(" ")}" -- "$cur")); return ;;`
     ).join("\n")
   }
-    ${[...files].join("|")}) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    ${[...files].join("|")}) _pbft_files "$cur"; return ;;
   esac
   case $verb in
 ${
     verbs.map((verb) => {
       const words = flagsOf(verb).map(([name]) => `--${name}`).join(" ");
       if (verb.choices) return bashChoices(verb.name, words, verb.choices, verb.takesFile);
-      const file = verb.takesFile ? ` [[ $cur == -* ]] || COMPREPLY=($(compgen -f -- "$cur"));` : "";
+      const file = verb.takesFile ? ` [[ $cur == -* ]] || _pbft_files "$cur";` : "";
       return `    ${verb.name}) COMPREPLY=($(compgen -W "${words}" -- "$cur"));${file} ;;`;
     }).join("\n")
   }
@@ -64,7 +67,7 @@ complete -o filenames -F _pbft pbft`;
 
 /** The first argument is one of few, and later ones may be files. */
 function bashChoices(name: string, flags: string, choices: readonly string[], takesFile: boolean): string {
-  const rest = takesFile ? `COMPREPLY=($(compgen -f -- "$cur"))` : ":";
+  const rest = takesFile ? `_pbft_files "$cur"` : ":";
   return `    ${name}) COMPREPLY=($(compgen -W "${flags}" -- "$cur")); [[ $cur == -* ]] || if [ "$COMP_CWORD" -eq 2 ]; then COMPREPLY=($(compgen -W "${
     choices.join(" ")
   }" -- "$cur")); else ${rest}; fi ;;`;
@@ -72,16 +75,17 @@ function bashChoices(name: string, flags: string, choices: readonly string[], ta
 
 function zsh(verbs: readonly Completed[]): string {
   const list = verbs.map(({ name, summary }) => `    ${quote(`${name}:${summary}`)}`).join("\n");
+  // An argument about which nothing is known has no words, (). With no action at all zsh would show a message, and complete no flag.
   const cases = verbs.map((verb) => {
     const specs = flagsOf(verb).map(([name, { help, value, choices, isFile, isList }]) => {
       const text = help.replace(/[[\]\\]/g, "\\$&");
       const action = choices ? `(${choices.join(" ")})` : isFile ? "_files" : "";
       // With the star it is offered again after it was given.
-      return quote(`${isList ? "*" : ""}--${name}[${text}]${value ? `:${value}:${action}` : ""}`);
+      return quote(`${isList ? "*" : ""}--${name}${value ? "=" : ""}[${text}]${value ? `:${value}:${action}` : ""}`);
     });
     const first = verb.choices ? [quote(`1:argument:(${verb.choices.join(" ")})`)] : [];
     return `    ${verb.name}) _arguments ${
-      [...specs, ...first, quote(`*:argument:${verb.takesFile ? "_files" : ""}`)].join(" ")
+      [...specs, ...first, quote(`*:argument:${verb.takesFile ? "_files" : "()"}`)].join(" ")
     } ;;`;
   });
   return `#compdef pbft
