@@ -128,6 +128,7 @@ export function answer(status: Result["status"], value: string): GatewayAnswer {
     request: digest("ab".repeat(32)),
     view: view(4),
     voters: [replicaId(0), replicaId(2)],
+    names: { gateway: "Ball", voters: ["Apple", "Candy"] },
     results: [{ sequence: sequenceNumber(131), status, value: utf8(value) }],
   };
 }

@@ -16,7 +16,6 @@ import {
   MAX_BODY_BYTES,
   MIN_WHOLE_BYTES,
   SIGNATURE_BYTES,
-  wireLimits,
 } from "../../wire/mod.ts";
 import { CBOR } from "../middleware/submitter.ts";
 import type { BodyReader } from "../bodies/body.ts";
@@ -55,6 +54,12 @@ export interface SignedResponseOptions {
   /** How long to wait for the execution. */
   readonly executions: Deadlines;
 }
+
+/**
+ * The limits of this replica's own replies. They are not those of the node's epoch: if that has ended meanwhile, the reply is of a
+ * later epoch, which may allow longer results.
+ */
+const OWN_REPLY = { maxRequestOperations: MAX_BODY_BYTES, maxResultBytes: MAX_BODY_BYTES };
 
 /** Maximum number of frames in one bundle. */
 export const MAX_BUNDLE_FRAMES = 4096;
@@ -156,9 +161,7 @@ export async function signedResponse(
     onServed();
     const isLarge = kind === "request" && answer.length > MIN_WHOLE_BYTES;
     if (isLarge && request.headers.get("accept")?.includes(DIGEST_REPLY)) {
-      return new Response(digestReplyOf(decodeFrame(answer, wireLimits(node.genesis))), {
-        headers: { "content-type": DIGEST_REPLY },
-      });
+      return new Response(digestReplyOf(decodeFrame(answer, OWN_REPLY)), { headers: { "content-type": DIGEST_REPLY } });
     }
     return new Response(answer as Uint8Array<ArrayBuffer>, { headers: { "content-type": CBOR } });
   } catch (error) {

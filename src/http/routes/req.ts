@@ -40,7 +40,7 @@ export async function gatewayResponse(
   try {
     const answer = await node.vouch([operation], signal);
     if ("reason" in answer) return deniedResponse(answer, { clientID, timestamp });
-    return orderedResponse(answer, { clientID, timestamp }, node);
+    return orderedResponse(answer, { clientID, timestamp });
   } catch (error) {
     if (!signal.aborted) throw error;
     const detail = `no f + 1 equal results in time; the operation may still be executed. ${retryHint(timestamp)}`;
@@ -63,29 +63,24 @@ function retryHint(timestamp: number): string {
   return `Retry with the same clientID, operation and timestamp ${timestamp}, at any replica: it is executed at most once.`;
 }
 
-function orderedResponse(
-  answer: GatewayAnswer,
-  echo: { clientID: string; timestamp: number },
-  node: HostedNode,
-): Response {
-  const { view, voters, results: [result] } = answer;
+function orderedResponse(answer: GatewayAnswer, echo: { clientID: string; timestamp: number }): Response {
+  // By name: this node's epoch may have ended meanwhile, and then its ids say nothing.
+  const { view, names: { gateway, voters }, results: [result] } = answer;
   if (result === undefined) throw new TypeError("results: expected one, got none");
-  const nameOf = (replica: number) => node.genesis.replicas[replica]!.name;
   const common = {
     viewID: view,
     timestamp: echo.timestamp,
     clientID: echo.clientID,
-    nodeID: nameOf(node.self),
+    nodeID: gateway,
     sequenceID: result.sequence,
   };
-  const names = voters.map(nameOf);
   switch (result.status) {
     case "ok":
-      return json({ ...common, ...resultFields(result), voters: names });
+      return json({ ...common, ...resultFields(result), voters });
     case "rejected":
-      return problem("rejected", { detail: resultText(result), more: { ...common, voters: names } });
+      return problem("rejected", { detail: resultText(result), more: { ...common, voters } });
     case "refused":
-      return refusedResponse(result, { ...common, voters: names });
+      return refusedResponse(result, { ...common, voters });
   }
 }
 

@@ -10,7 +10,7 @@
  */
 import type { Genesis } from "../../core/config.ts";
 import type { ReplicaEvent } from "../../core/events.ts";
-import { type Digest, type Millis, millis, type ReplicaId, type View } from "../../core/messages/ids.ts";
+import { type Digest, type Millis, millis, type ReplicaId } from "../../core/messages/ids.ts";
 import type { GatewayOperation, GatewayRequest, Reply, SignedRequest, Verified } from "../../core/messages/messages.ts";
 import { weakQuorum } from "../../core/messages/quorum.ts";
 import { equalResults, Tally } from "../../core/messages/tally.ts";
@@ -20,6 +20,7 @@ import type { NodeLimits } from "../limits.ts";
 import type { Rejection, Timer } from "../ports.ts";
 import { Gathering } from "./gathering.ts";
 import {
+  answerOf,
   checkOperation,
   countFitting,
   type GatewayAnswer,
@@ -186,11 +187,9 @@ export class Gateway {
     // Another replica's result says that it has expired. Wait until this replica has executed as far.
     if (hasExpired) return;
     if (agreeing.length < this.#needed) return;
-    const voters = agreeing.map((agreed) => agreed.replica).sort((a, b) => a - b);
-    const latest = Math.max(...agreeing.map((agreed) => agreed.view)) as View;
     const tookMs = this.#options.timer.monotonic() - (bundle.giveUpAt - GIVE_UP_MS);
     this.#gathering.onAnswered(results.length, operationsOf(this.#waiting), tookMs);
-    this.#finish(request, { request, view: latest, results, voters });
+    this.#finish(request, answerOf(reply, agreeing, this.#options));
   }
 
   /** Rejects all waiting calls. */

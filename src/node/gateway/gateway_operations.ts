@@ -4,7 +4,7 @@
  */
 import type { Genesis } from "../../core/config.ts";
 import type { Digest, ReplicaId, View } from "../../core/messages/ids.ts";
-import type { GatewayOperation, Refusal, Result } from "../../core/messages/messages.ts";
+import type { GatewayOperation, Refusal, Reply, Result } from "../../core/messages/messages.ts";
 import { fromUtf8, MAX_BODY_BYTES, MAX_NAME_BYTES, utf8 } from "../../wire/mod.ts";
 import type { Rejection } from "../ports.ts";
 
@@ -30,6 +30,23 @@ export interface GatewayAnswer {
   readonly results: readonly Result[];
   /** The replicas that agree, ascending. */
   readonly voters: readonly ReplicaId[];
+  /**
+   * The names of the gateway and of those replicas. They are those of the epoch in which the operations were answered, which may be
+   * later than the one in which they were asked: a caller who waits is answered by the node that follows.
+   */
+  readonly names: { readonly gateway: string; readonly voters: readonly string[] };
+}
+
+/** The answer of a gateway, made of equal replies of f + 1 replicas. */
+export function answerOf(
+  { request, results }: Reply,
+  agreeing: readonly Reply[],
+  { self, genesis: { replicas } }: { readonly self: ReplicaId; readonly genesis: Genesis },
+): GatewayAnswer {
+  const view = Math.max(...agreeing.map((agreed) => agreed.view)) as View;
+  const voters = agreeing.map(({ replica }) => replica).sort((a, b) => a - b);
+  const names = { gateway: replicas[self]!.name, voters: voters.map((id) => replicas[id]!.name) };
+  return { request, view, results, voters, names };
 }
 
 /** Operations that stay together. */
