@@ -1,10 +1,13 @@
 /** Callers that count: each adds to a counter of its own again and again, and every result must be the next number. */
+import { assertEquals } from "@std/assert";
 import { Client } from "../../src/client/mod.ts";
 import type { ClusterFile } from "../../src/wire/mod.ts";
 import { eventually } from "./_cluster_process.ts";
 
 /** A pause after each result: cores are left for others. */
 const THINK_MS = 50;
+/** Of the refusals that a caller meets, this many are kept: the last ones. */
+const MAX_REFUSALS = 12;
 
 /** A caller. */
 export interface Counting {
@@ -14,6 +17,8 @@ export interface Counting {
   readonly longestMs: number;
   /** What went wrong: nothing may. */
   readonly errors: readonly string[];
+  /** The last refusals that it met, and after which it asked again: for whoever wonders why there is no result. */
+  readonly refusals: readonly string[];
   resetPause(): void;
   stop(): Promise<void>;
 }
@@ -21,36 +26,49 @@ export interface Counting {
 /** By the client library. */
 export function byClient(cluster: ClusterFile, key = "by-client"): Counting {
   const client = new Client({ cluster, timeoutMs: 120_000 });
-  return counting(async () => Number(await client.invoke(`INCR ${key}`)), () => client.close());
+  return counting(async () => Number(await client.invoke(`INCR ${key}`)), () => client.close(), []);
 }
 
 /** By `POST /req`, at any of the members that `urls` names; one that has left or stops says so, and another one is asked. */
 export function byReq(urls: () => readonly string[], key = "by-req"): Counting {
   let timestamp = 0;
   let at = 0;
-  return counting(async () => {
-    timestamp++;
-    const body = JSON.stringify({ clientID: key, timestamp, operation: `INCR ${key}` });
-    for (const until = Date.now() + 120_000; Date.now() < until;) {
-      const all = urls();
-      try {
-        const response = await fetch(`${all[at % all.length]}/req`, {
-          method: "POST",
-          headers: { "content-type": "application/json" },
-          body,
-          signal: AbortSignal.timeout(5_000),
-        });
-        const answer = await response.json();
-        if (response.ok) return Number(answer.result);
-        if (![410, 503, 504].includes(response.status)) throw new Error(`${response.status}: ${answer.detail}`);
-      } catch (error) {
-        if (!(error instanceof TypeError) && (error as Error).name !== "TimeoutError") throw error;
+  const refusals: string[] = [];
+  const refused = (url: string, why: string) => {
+    refusals.push(`at count ${timestamp}, by ${url}: ${why}`);
+    if (refusals.length > MAX_REFUSALS) refusals.shift();
+  };
+  return counting(
+    async () => {
+      timestamp++;
+      const body = JSON.stringify({ clientID: key, timestamp, operation: `INCR ${key}` });
+      for (const until = Date.now() + 120_000; Date.now() < until;) {
+        const all = urls();
+        const url = all[at % all.length]!;
+        try {
+          const response = await fetch(`${url}/req`, {
+            method: "POST",
+            headers: { "content-type": "application/json" },
+            body,
+            signal: AbortSignal.timeout(5_000),
+          });
+          const text = await response.text();
+          const said = `${response.status} ${text.trim()}`;
+          if (![200, 410, 503, 504].includes(response.status)) throw new Error(`${url} answers ${said}`);
+          if (response.ok) return Number(JSON.parse(text).result);
+          refused(url, said);
+        } catch (error) {
+          if (!(error instanceof TypeError) && (error as Error).name !== "TimeoutError") throw error;
+          refused(url, String(error));
+        }
+        at++;
+        await new Promise((resolve) => setTimeout(resolve, 20));
       }
-      at++;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-    throw new Error("no answer");
-  }, () => {});
+      throw new Error("no answer");
+    },
+    () => {},
+    refusals,
+  );
 }
 
 /** Both callers of one cluster: by the library, and by `POST /req`. */
@@ -59,11 +77,22 @@ export interface Callers {
   readonly req: Counting;
 }
 
-/** Waits until both have got further results, or one has an error. */
-export async function busy({ library, req }: Callers): Promise<void> {
+/**
+ * Waits until both have got `more` further results. `about` tells of the members, if they don't.
+ * @throws at once if a caller has an error.
+ */
+export async function busy({ library, req }: Callers, about?: () => Promise<string>, more = 5): Promise<void> {
   const before = [library.count, req.count];
-  const go = () => library.count > before[0]! + 5 && req.count > before[1]! + 5;
-  await eventually("both callers go on", () => go() || library.errors.length + req.errors.length > 0);
+  const errors = () => [...library.errors, ...req.errors];
+  const go = () => library.count > before[0]! + more && req.count > before[1]! + more;
+  try {
+    await eventually("both callers go on", () => go() || errors().length > 0);
+    assertEquals(errors(), []);
+  } catch (error) {
+    const counts = `by the library ${before[0]} and then ${library.count}, by /req ${before[1]} and then ${req.count}`;
+    console.error([`Results: ${counts}. Refusals:`, ...req.refusals, await about?.() ?? ""].join("\n"));
+    throw error;
+  }
 }
 
 /**
@@ -80,7 +109,7 @@ export async function withPauses<T>(what: string, callers: Callers, change: () =
   return result;
 }
 
-function counting(add: () => Promise<number>, close: () => void): Counting {
+function counting(add: () => Promise<number>, close: () => void, refusals: readonly string[]): Counting {
   let [count, longestMs, isOver, last] = [0, 0, false, performance.now()];
   const errors: string[] = [];
   const running = (async () => {
@@ -107,6 +136,7 @@ function counting(add: () => Promise<number>, close: () => void): Counting {
       return longestMs;
     },
     errors,
+    refusals,
     resetPause: () => longestMs = 0,
     async stop() {
       isOver = true;

@@ -140,6 +140,17 @@ export class MemberProcesses {
     return await (await fetch(`${this.invited.get(id)!.url}/status`)).json();
   }
 
+  /** For a test that fails: the status of each member, and the last lines that the processes have printed. */
+  async about(): Promise<string> {
+    const told = await Promise.all([...this.running].map(async ([id, { out, err }]) => {
+      const signal = AbortSignal.timeout(5_000);
+      const asked = fetch(`${this.invited.get(id)!.url}/status`, { signal }).then((answer) => answer.text());
+      const status = await asked.catch(String);
+      return [`${id}: ${status}`, ...out.all.slice(-8), ...err.all.slice(-8)].join("\n  ");
+    }));
+    return told.join("\n");
+  }
+
   async close(): Promise<void> {
     for (const command of this.running.values()) command.kill("SIGTERM");
     await Promise.all([...this.running.values()].map((command) => command.ended()));

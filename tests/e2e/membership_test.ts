@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Client } from "../../src/client/mod.ts";
 import { inFolder } from "../tools/folder.ts";
-import { byClient, byReq } from "./_counting.ts";
+import { busy as bothGoOn, byClient, byReq } from "./_counting.ts";
 import { eventually } from "./_cluster_process.ts";
 import { call, exists, MemberProcesses } from "./_members.ts";
 
@@ -14,10 +14,7 @@ Deno.test("all members are replaced one after another under load, a key is rotat
       await members.found(names);
       const library = byClient(members.cluster());
       const req = byReq(() => members.urls());
-      const busy = async () => {
-        const before = [library.count, req.count];
-        await eventually("both callers go on", () => library.count > before[0]! + 5 && req.count > before[1]! + 5);
-      };
+      const busy = () => bothGoOn({ library, req }, () => members.about());
       await busy();
 
       // Replace: the new one waits outside; the old one stops by itself.

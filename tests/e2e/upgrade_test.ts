@@ -6,7 +6,7 @@ import { assert, assertEquals } from "@std/assert";
 import { Client } from "../../src/client/mod.ts";
 import { inFolder } from "../tools/folder.ts";
 import { root } from "../tools/files.ts";
-import { byClient, byReq } from "./_counting.ts";
+import { busy as bothGoOn, byClient, byReq } from "./_counting.ts";
 import { eventually } from "./_cluster_process.ts";
 import { MemberProcesses } from "./_members.ts";
 
@@ -62,10 +62,7 @@ Deno.test({
         members.program = undefined;
         const library = byClient(members.cluster());
         const req = byReq(() => members.urls());
-        const busy = async () => {
-          const before = [library.count, req.count];
-          await eventually("both callers go on", () => library.count > before[0]! + 10 && req.count > before[1]! + 10);
-        };
+        const busy = () => bothGoOn({ library, req }, () => members.about(), 10);
         await busy();
         for (const name of names) {
           await members.restart(name);
