@@ -2,13 +2,25 @@
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import type { Settings } from "../../src/core/config.ts";
 import type { FetchedBlob } from "../../src/core/io.ts";
+import type { ReplicaId } from "../../src/core/messages/ids.ts";
+import type { Decision, Signed, Status } from "../../src/core/messages/messages.ts";
 import { TestClient } from "./_client.ts";
 import { Cluster, type Options } from "./_cluster.ts";
+import { signed } from "./_messages.ts";
 
 const LATENCY_MS = 10;
 const ROUND_TRIP_MS = 2 * LATENCY_MS;
 /** As at hosts that sleep. */
 const EDGE: Partial<Settings> = { idleStatusMs: 60_000, viewTimeoutMs: 2_000, slowPrimaryMs: 6_000 };
+
+function decisionOf(replica: number, commits: Decision["commits"]): Signed<Decision> {
+  return signed<Decision>({ kind: "decision", replica: replica as ReplicaId, commits });
+}
+
+function statusOf(replica: number, fields: { readonly number: number; readonly executed: number }): Signed<Status> {
+  const nothing = { view: 0, phase: "active", stable: 0, votesAbove: 0, challenge: 0, echo: 0, seen: 0, stages: [] };
+  return signed({ kind: "status", replica, ...nothing, ...fields } as unknown as Status);
+}
 
 /** A cluster, and one of its replicas that is away. */
 class Absence {
@@ -140,6 +152,28 @@ Deno.test("peers that stay silent about what they have, or claim to be far ahead
     assertLessOrEqual(statuses, 120);
   }
 });
+
+for (const n of [4, 7, 10]) {
+  Deno.test(`f of ${n} that give one decision at a time, and were heard last, do not hold up a replica whose links were down`, () => {
+    const cluster = new Cluster({ n, checkpointInterval: 256, latencyMs: 5 });
+    const ada = new TestClient(cluster, 1).open();
+    const away = n - 1;
+    const liars = Array.from({ length: Math.floor((n - 1) / 3) }, (_, i) => i + 1);
+    cluster.filter = (from, to) => from !== away && to !== away;
+    for (let i = 1; i <= 200; i++) ada.call([`x=${i}`]);
+    cluster.runFor(3_000);
+    cluster.filter = (from, to) => to !== away || !liars.includes(from);
+    const [began, { committed }] = [cluster.now, cluster.host(0).disk];
+    const executed = (id: number) => cluster.host(id).replica!.status().lastExecuted;
+    for (let number = 1_000_000; executed(away) < executed(0); number++) {
+      const next = committed.get(executed(away) + 1)!;
+      cluster.deliver(away, decisionOf(liars[number % liars.length]!, next.commits));
+      for (const replica of liars) cluster.deliver(away, statusOf(replica, { number, executed: executed(0) + 1 }));
+      cluster.runFor(100);
+    }
+    assertLessOrEqual(cluster.now - began, 2_500); // the correct ones, which are idle, send a status every two seconds
+  });
+}
 
 Deno.test("a replica that restarts while it catches up continues to catch up", () => {
   const absence = new Absence(4).execute(255).killOthers();

@@ -428,3 +428,18 @@ Deno.test("a liar that claims a lost disk, and tells the primary a small bound a
   }
   assertEquals([0, 1, 2].map((id) => cluster.host(id).replica!.status().view as number), [0, 0, 0]);
 });
+
+Deno.test("a liar that claims a lost disk to the backups, in a status of a number that the primary takes for an old one, does not get the primary replaced", () => {
+  const cluster = new Cluster({ checkpointInterval: 64 });
+  new TestClient(cluster, 1).open();
+  cluster.runFor(5_000);
+  cluster.crash(3);
+  const high = cluster.host(1).replica!.status().highWatermark;
+  // 0 is the primary. It has received a later number.
+  cluster.deliver(0, reportOf({ replica: 3, number: 2_000 }));
+  for (const to of [1, 2]) cluster.deliver(to, reportOf({ replica: 3, number: 1_000, votesAbove: high }));
+  cluster.runFor(100_000);
+  const all = [0, 1, 2].map((id) => cluster.host(id).replica!.status());
+  assertEquals(all.map(({ view }) => view as number), [0, 0, 0]);
+  assertEquals(all.map(({ lastExecuted }) => lastExecuted), [high, high, high], "the log is filled");
+});

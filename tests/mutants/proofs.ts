@@ -51,6 +51,7 @@ const passed = inFile("src/node/in/passed.ts");
 const surplus = inFile("src/core/ordering/surplus.ts");
 const identity = inFile("src/node/storage/identity.ts");
 const clusterMember = inFile("src/node/epochs/cluster_member.ts");
+const logRequests = inFile("src/core/checkpoints/log_requests.ts");
 const resending = inFile("src/core/upkeep/retransmission.ts");
 const rotating = inFile("src/runtime/identity/key_rotation.ts");
 const states = inFile("src/node/epochs/state_server.ts");
@@ -610,6 +611,19 @@ export const PROOFS: readonly ProofMutant[] = [
       ),
     ],
     tests: ["tests/core/leaving_test.ts", "tests/core/view_change_test.ts"],
+  },
+  {
+    name: "wish-in-an-old-status-does-not-count",
+    why:
+      "a liar that tells the primary a higher number, and the backups that it lost its disk, has each primary of an idle cluster replaced",
+    edits: [resending("    noteWanted(step, status);\n", "")],
+    tests: ["tests/core/lost_disk_test.ts"],
+  },
+  {
+    name: "only-liars-are-asked-for-the-log",
+    why: "f liars that give one decision at a time hold up a replica that catches up",
+    edits: [logRequests("return Math.max(2, f + 1);", "return Math.min(2, f + 1);")],
+    tests: ["tests/core/catching_up_test.ts"],
   },
 ];
 

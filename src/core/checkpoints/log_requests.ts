@@ -1,5 +1,5 @@
 /**
- * Catching up with the log: a replica that lags asks its peers for the decisions that it lacks, two peers at a time,
+ * Catching up with the log: a replica that lags asks its peers for the decisions that it lacks, a few at a time,
  * and asks again as soon as an answer is complete. Its status is the request; the peer's own status ends the answer.
  * @module
  */
@@ -17,8 +17,14 @@ import { answersDueAt } from "./peer_requests.ts";
 import type { Step } from "../step.ts";
 import { sendStatus } from "../upkeep/own_status.ts";
 
-/** How many peers are asked at once. One of them may be a liar. */
-const ASKED_AT_ONCE = 2;
+/**
+ * How many peers are asked at once: two, as one may be dead, and more than there are liars. A liar that gives one decision at a time, and
+ * is always the last that was heard, has delivered, and comes first again. If all that are asked were such, it would take a round or a
+ * status interval for each decision.
+ */
+function askedAtOnce({ f }: Step): number {
+  return Math.max(2, f + 1);
+}
 
 /** After a restart: peers that an earlier run or another instance has asked have time to answer until `until`. */
 export function resumeRequests(step: Step, until: Millis): void {
@@ -40,11 +46,12 @@ export function noteStatus(step: Step, peer: ReplicaId): void {
 export function askForLog(step: Step): void {
   const { logRequests } = step.state;
   endOverdue(step, logRequests);
-  if (logRequests.asked.size >= ASKED_AT_ONCE) return;
+  const most = askedAtOnce(step);
+  if (logRequests.asked.size >= most) return;
   const through = lackingAfter(step);
   if (through === null) return;
   for (const { peer } of availablePeers(step, logRequests)) {
-    if (logRequests.asked.size >= ASKED_AT_ONCE) return;
+    if (logRequests.asked.size >= most) return;
     if ((step.state.status.heard.get(peer) ?? 0) <= through) continue;
     noteRequest(step, logRequests, peer, through);
     sendStatus(step, peer);

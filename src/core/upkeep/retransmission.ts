@@ -33,7 +33,7 @@ import { resetStatusPace } from "./timers.ts";
 import { isToldOfHigher, skipBlock } from "./numbering.ts";
 import { sendStatus } from "./own_status.ts";
 import { noteView } from "../views/view_change.ts";
-import { passOnFilling } from "../recovery/log_filling.ts";
+import { noteWanted, passOnFilling } from "../recovery/log_filling.ts";
 
 /** The most sequence numbers that are resent in answer to one status. */
 const MAX_RESENT_SLOTS = 1_024;
@@ -120,6 +120,8 @@ export function onStatus(step: Step, status: Verified<Signed<Status>>): void {
   if (!isNew(step, message)) {
     // A replica that lost its disk, or runs on an old copy, may reuse numbers: it is told which ones it has used.
     if (message.challenge > 0 && allowance.bytes > 0) allowance.bytes -= remind(step, message);
+    // The backups pass wishes on. A liar may have sent this replica another status with this number, or with a higher one.
+    noteWanted(step, status);
     return step.discard("status", replica, "duplicate");
   }
   step.heardFrom = replica;
