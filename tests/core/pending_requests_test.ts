@@ -1,7 +1,8 @@
 import { assertEquals, assertLess } from "@std/assert";
 import { DEFAULT_LIMITS, DEFAULT_SETTINGS } from "../../src/core/config.ts";
 import type { Millis } from "../../src/core/messages/ids.ts";
-import { PendingRequests, requestBytes, roomIn, takeBatch } from "../../src/core/ordering/pending_requests.ts";
+import { PendingRequests, takeBatch } from "../../src/core/ordering/pending_requests.ts";
+import { requestBytes, roomIn } from "../../src/core/views/batch_room.ts";
 import type { Batch } from "../../src/core/messages/messages.ts";
 import { TestClient } from "./_client.ts";
 import { Cluster } from "./_cluster.ts";
@@ -107,7 +108,7 @@ Deno.test("a batch of several requests has at most 8,192 operations, and whoever
   assertEquals(counts, [[3_000, 3_000], [3_000, 1], [8_000], [9_000], [1]]);
   // A backup knows that there was no room for more, and that there was for less.
   const batchOf = (requests: typeof batches[0]) => ({ requests, bytes: new Uint8Array(0) }) as unknown as Batch;
-  const fits = roomIn(batchOf(batches[0]!), limits);
+  const { fits } = roomIn(batchOf(batches[0]!), limits);
   assertEquals([fits(large(2_193)), fits(large(2_192))], [false, true]);
   assertEquals(batches[1]![1], one);
 });

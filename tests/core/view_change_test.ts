@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertLess } from "@std/assert";
 import type { Digest, ReplicaId, SequenceNumber, View } from "../../src/core/messages/ids.ts";
 import type { PrePrepare } from "../../src/core/messages/messages.ts";
 import { TestClient } from "./_client.ts";
@@ -402,6 +402,22 @@ Deno.test("a primary that is always just under the timeout is replaced", () => {
   }
   assert(reasonsToLeave(cluster).has("slow-primary"));
   assert(!reasonsToLeave(cluster).has("no-progress"));
+});
+
+Deno.test("a primary that serves who waits longest, one at a time, while others wait behind, is replaced", () => {
+  const cluster = new Cluster();
+  const clients = Array.from({ length: 40 }, (_, i) => new TestClient(cluster, i + 1).open());
+  cluster.filter = (_from, to, { kind }) => !(to === 0 && kind === "request");
+  const requests = clients.map((client) => client.request(["x=1"]));
+  for (const request of requests) cluster.submit(request, [1, 2, 3]);
+  const began = cluster.now;
+  for (let i = 0; viewOf(cluster, 1) === 0; i++) {
+    cluster.runFor(350);
+    cluster.submit(requests[i]!, [0]); // in place of a primary that keeps back what it knows
+  }
+  assertLess(cluster.now - began, 8_000);
+  assertEquals(reasonsToLeave(cluster), new Set(["slow-primary"]));
+  cluster.runUntil(() => requests.every(({ digest }) => cluster.accepted(digest) !== null), 1_000);
 });
 
 /**

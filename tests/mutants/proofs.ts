@@ -51,6 +51,7 @@ const passed = inFile("src/node/in/passed.ts");
 const surplus = inFile("src/core/ordering/surplus.ts");
 const identity = inFile("src/node/storage/identity.ts");
 const clusterMember = inFile("src/node/epochs/cluster_member.ts");
+const fairness = inFile("src/core/views/fairness.ts");
 const logRequests = inFile("src/core/checkpoints/log_requests.ts");
 const resending = inFile("src/core/upkeep/retransmission.ts");
 const rotating = inFile("src/runtime/identity/key_rotation.ts");
@@ -618,6 +619,12 @@ export const PROOFS: readonly ProofMutant[] = [
       "a liar that tells the primary a higher number, and the backups that it lost its disk, has each primary of an idle cluster replaced",
     edits: [resending("    noteWanted(step, status);\n", "")],
     tests: ["tests/core/lost_disk_test.ts"],
+  },
+  {
+    name: "one-at-a-time-is-fair",
+    why: "a primary that serves who waits longest, one at a time and just in time, stays",
+    edits: [fairness("return this.#rooms - before > 2 * ROOMS_PER_WAIT;", "return this.#rooms < before;")],
+    tests: ["tests/core/view_change_test.ts"],
   },
   {
     name: "only-liars-are-asked-for-the-log",

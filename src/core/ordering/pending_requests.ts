@@ -6,9 +6,10 @@
  */
 import type { Limits, Settings } from "../config.ts";
 import type { SuspicionReason } from "../events.ts";
+import { MAX_BATCH_OPERATIONS, requestBytes, type Room } from "../views/batch_room.ts";
 import { Fairness, type FairnessRules, hadRoom, isKnown } from "../views/fairness.ts";
 import type { Digest, Millis } from "../messages/ids.ts";
-import type { AnyRequest, Batch, SignedRequest, Verified } from "../messages/messages.ts";
+import type { AnyRequest, SignedRequest, Verified } from "../messages/messages.ts";
 
 /** A pending request. */
 export interface PendingRequest {
@@ -20,6 +21,8 @@ export interface PendingRequest {
   /** Batches executed since the primary must know of it, and how many of them had no room for it. */
   batches: number;
   fullBatches: number;
+  /** {@linkcode Fairness.rooms} when it arrived, or when the view started. */
+  roomsBefore: number;
   /** How many requests of its owner had been executed when it arrived. */
   readonly servedBefore: number;
   /** When a backup relays it to the primary again. */
@@ -35,17 +38,6 @@ interface Owned {
 
 const NOTHING: Readonly<Owned> = { count: 0, bytes: 0 };
 
-/** The bytes of a request in a batch, framing included. */
-export function requestBytes(request: SignedRequest): number {
-  return request.bytes.length + request.signature.length + 16;
-}
-
-/**
- * The most operations that a primary puts into a batch of several requests. Each costs some 10 us to execute, however small it
- * is. So a gateway or client that fills batches with the smallest ones delays the others by 0.1 s a batch, not by a second.
- */
-const MAX_BATCH_OPERATIONS = 8_192;
-
 /** The next requests in turn, as many as fit into a batch. They are noted as proposed. */
 export function takeBatch(pending: PendingRequests, limits: Limits): Verified<SignedRequest>[] {
   const taken: Verified<SignedRequest>[] = [];
@@ -59,14 +51,6 @@ export function takeBatch(pending: PendingRequests, limits: Limits): Verified<Si
     taken.push(entry.request);
   }
   return taken;
-}
-
-/** Tells for a request whether this batch had room for it too. */
-export function roomIn({ requests, bytes }: Batch, limits: Limits): (request: SignedRequest) => boolean {
-  const operations = requests.reduce((sum, { message }) => sum + message.operations.length, 0);
-  return (request) =>
-    requests.length < limits.maxBatchRequests && bytes.length + requestBytes(request) <= limits.maxBatchBytes &&
-    operations + request.message.operations.length <= MAX_BATCH_OPERATIONS;
 }
 
 /** Whether this many requests with this many bytes fill at least half of a batch. */
@@ -153,8 +137,9 @@ export class PendingRequests {
     return undefined;
   }
 
-  /** A backup has executed a batch. `fits`: whether the batch had room for a request too. */
-  noteBatch(fits: (request: SignedRequest) => boolean, awakeMs: number, rules: FairnessRules): void {
+  /** A backup has executed a batch, which had this room left. */
+  noteBatch({ fits, isForAny }: Room, awakeMs: number, rules: FairnessRules): void {
+    if (isForAny) this.fairness.noteRoom(awakeMs, rules);
     const [first, oldest] = [this.#first(), this.#oldest()];
     if (first) this.fairness.noteBatch(fits(first.request), awakeMs, rules);
     if (!oldest || !isKnown(oldest, awakeMs, rules.maxWaitMs)) return;
@@ -170,6 +155,7 @@ export class PendingRequests {
     if (oldest) {
       oldest.since ??= awakeMs;
       if (awakeMs - oldest.since > rules.maxWaitMs && hadRoom(oldest)) return "slow-primary";
+      if (this.fairness.isLeftOut(oldest.roomsBefore)) return "slow-primary";
     }
     return this.fairness.verdict(awakeMs, rules);
   }
@@ -197,6 +183,7 @@ export class PendingRequests {
       since: null,
       batches: 0,
       fullBatches: 0,
+      roomsBefore: this.fairness.rooms,
       servedBefore: this.fairness.served(owner),
       relayAt,
       relayIntervalMs,
@@ -270,8 +257,9 @@ export class PendingRequests {
     this.#proposed = this.#proposedBytes = 0;
     this.#turns.clear();
     this.fairness.startView();
+    const { rooms: roomsBefore } = this.fairness;
     for (const entry of this.#byKey.values()) {
-      Object.assign(entry, { proposed: false, since: null, batches: 0, fullBatches: 0 });
+      Object.assign(entry, { proposed: false, since: null, batches: 0, fullBatches: 0, roomsBefore });
       this.#awaitTurn(entry);
     }
   }

@@ -10,6 +10,10 @@
  *   not counted if, while it waited, as many other requests of its client were executed as one client may have waiting:
  *   the primary may have had no place for it.
  *
+ * Both begin to count once the client, or the request, is the one that waits longest. So by them alone a primary could serve whoever waits
+ * longest, one at a time and each just in time, and let all others wait behind. But a batch that had room for any request has in it all that
+ * waited when it was proposed. So a request must not be left out of such batches for two times the allowed waiting time.
+ *
  * A client may tell a backup of a request some time before the primary hears of it, and batches may be under way then.
  * So nothing that is served in the first half of the allowed waiting time counts against the primary.
  *
@@ -41,8 +45,14 @@ export interface FairnessRules {
   readonly maxOvertaken: number;
 }
 
+/** In each allowed waiting time so many batches with room for any request count at most. */
+const ROOMS_PER_WAIT = 4;
+
 /** Watches how the primary treats the clients that wait. */
 export class Fairness {
+  /** How many times a batch was executed that had room for any request, and when last. Such batches close together count once. */
+  #rooms = 0;
+  #roomAt = -Infinity;
   /** The clients that wait, in the order in which they were last served or began to wait. */
   readonly #waiting = new Map<string, Waiting>();
 
@@ -89,6 +99,23 @@ export class Fairness {
     if (!first || !isKnown(first, awakeMs, maxWaitMs)) return;
     first.batches++;
     if (!hadRoom) first.fullBatches++;
+  }
+
+  /** A batch was executed that had room for any request. */
+  noteRoom(awakeMs: number, { maxWaitMs }: Pick<FairnessRules, "maxWaitMs">): void {
+    if (awakeMs - this.#roomAt < maxWaitMs / ROOMS_PER_WAIT) return;
+    this.#rooms++;
+    this.#roomAt = awakeMs;
+  }
+
+  /** How many times there was room for any request. */
+  get rooms(): number {
+    return this.#rooms;
+  }
+
+  /** Whether a request was left out of batches with room for any for two times the allowed waiting time. `before`: {@linkcode rooms} when it came. */
+  isLeftOut(before: number): boolean {
+    return this.#rooms - before > 2 * ROOMS_PER_WAIT;
   }
 
   /** A view starts. Its primary has not kept any client waiting yet. */
