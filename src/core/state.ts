@@ -154,6 +154,8 @@ export interface StatusTimer {
   readonly newViewSentFor: Map<ReplicaId, View>;
   /** When each replica was last sent the new-view. */
   readonly newViewSentAt: Map<ReplicaId, Millis>;
+  /** When each replica was last reminded of the numbers that it has used. */
+  readonly remindedAt: Map<ReplicaId, Millis>;
 }
 
 /** A replica's estimate of the agreed time, and its watch over the primary's timestamps. */

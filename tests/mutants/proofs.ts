@@ -452,7 +452,7 @@ export const PROOFS: readonly ProofMutant[] = [
     why: "a replica on an old copy, told only that its number is used, votes before its own messages were returned",
     edits: [
       resending("sendStatus(step, replica, { echo: 0 as Millis });", "sendStatus(step, replica, { echo: challenge });"),
-      resending("{ replica }: Status): number", "{ replica, challenge }: Status): number"),
+      resending("{ replica }: Status): void", "{ replica, challenge }: Status): void"),
     ],
     tests: ["tests/core/own_messages_test.ts"],
   },
@@ -619,6 +619,12 @@ export const PROOFS: readonly ProofMutant[] = [
       "a liar that tells the primary a higher number, and the backups that it lost its disk, has each primary of an idle cluster replaced",
     edits: [resending("    noteWanted(step, status);\n", "")],
     tests: ["tests/core/lost_disk_test.ts"],
+  },
+  {
+    name: "reminders-without-end",
+    why: "each repeated status of a replica that started draws a view-change, which may have hundreds of kilobytes",
+    edits: [resending("  remindedAt.set(replica, step.now);\n", "")],
+    tests: ["tests/core/replays_test.ts"],
   },
   {
     name: "one-at-a-time-is-fair",

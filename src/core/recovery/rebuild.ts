@@ -90,6 +90,7 @@ export function rebuild(env: Environment, storedState: StoredState): ReplicaStat
       freshness: new Map(),
       newViewSentFor: new Map(),
       newViewSentAt: new Map(),
+      remindedAt: new Map(),
     },
     bodies: new Set(),
     damaged: new Set(),

@@ -20,7 +20,7 @@ export function followClockRollback({ state, now }: Step): void {
   const back = (at: Millis) => at - by as Millis;
   // 0 means that the timer was not started yet.
   if (status.dueAt > 0) status.dueAt = Math.max(1, back(status.dueAt)) as Millis;
-  for (const times of [status.heardAt, status.newViewSentAt, filling.askedAt]) {
+  for (const times of [status.heardAt, status.newViewSentAt, status.remindedAt, filling.askedAt]) {
     for (const [replica, at] of times) times.set(replica, back(at));
   }
   filling.since = back(filling.since);

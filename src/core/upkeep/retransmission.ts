@@ -116,10 +116,9 @@ export function onStatus(step: Step, status: Verified<Signed<Status>>): void {
   // A liar may return what this replica has sent it, and chooses itself what an answer echoes and has seen. So an own status must not count
   // as what another replica says: not as a report on where the others are, nor on which numbers are used.
   if (replica === step.self) return step.discard("status", replica, "duplicate");
-  const allowance = allowanceOf(state.status.allowances, replica, { now, rate: RESENT });
   if (!isNew(step, message)) {
     // A replica that lost its disk, or runs on an old copy, may reuse numbers: it is told which ones it has used.
-    if (message.challenge > 0 && allowance.bytes > 0) allowance.bytes -= remind(step, message);
+    if (message.challenge > 0) remind(step, message);
     // The backups pass wishes on. A liar may have sent this replica another status with this number, or with a higher one.
     noteWanted(step, status);
     return step.discard("status", replica, "duplicate");
@@ -129,6 +128,7 @@ export function onStatus(step: Step, status: Verified<Signed<Status>>): void {
   noteReport(step, status);
   noteAnswer(step, message);
   noteStatus(step, replica);
+  const allowance = allowanceOf(state.status.allowances, replica, { now, rate: RESENT });
   if (allowance.bytes <= 0) return step.discard("status", replica, "too-soon");
   let left = MAX_RESENT_BYTES;
   const resend = (signed: Signed) => {
@@ -181,13 +181,16 @@ function isNew({ state: { status } }: Step, { replica, number, executed }: Statu
 
 /**
  * Answers a replica that may have lost its disk, and uses a number again: sends its own last view-change, which it may have forgotten,
- * and this replica's status, which shows the highest number. It echoes nothing, because nothing else was returned. Returns the bytes sent.
+ * and this replica's status, which shows the highest number. It echoes nothing, because nothing else was returned. A liar may repeat an old
+ * status of that replica, so this takes nothing of its allowance, and is done twice per status interval at most.
  */
-function remind(step: Step, { replica }: Status): number {
-  const theirs = step.state.viewChanges.get(replica);
+function remind(step: Step, { replica }: Status): void {
+  const { viewChanges, status: { remindedAt } } = step.state;
+  if (step.now < (remindedAt.get(replica) ?? -Infinity) + step.env.settings.statusIntervalMs / 2) return;
+  remindedAt.set(replica, step.now);
+  const theirs = viewChanges.get(replica);
   if (theirs) step.send(replica, theirs);
   sendStatus(step, replica, { echo: 0 as Millis });
-  return FRAME_BYTES + (theirs?.bytes.length ?? 0);
 }
 
 type Resend = (signed: Signed) => void;
