@@ -5,8 +5,7 @@
 import { statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import process from "node:process";
-import { type ClusterFile, readClusterText } from "../wire/mod.ts";
-import { boundedBytes } from "./check/answers.ts";
+import { type ClusterFile, readClusterText, readUncompressed, UNCOMPRESSED } from "../wire/mod.ts";
 import { CliError, codeOf, EXIT, reasonOf } from "./cli_error.ts";
 import { exists } from "./files.ts";
 import { genesisSigners } from "./genesis/signatures.ts";
@@ -159,8 +158,8 @@ function fetchReason(error: unknown): string {
 }
 
 async function download(url: string): Promise<string> {
-  const response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) });
-  const text = new TextDecoder().decode(await boundedBytes(response, MAX_FILE_BYTES));
+  const response = await fetch(url, { headers: UNCOMPRESSED, signal: AbortSignal.timeout(TIMEOUT_MS) });
+  const text = new TextDecoder().decode(await readUncompressed(response, MAX_FILE_BYTES));
   if (response.ok) return text;
   throw new (response.status >= 500 ? ServerError : Error)(`expected a cluster file, got status ${response.status}`);
 }

@@ -2,7 +2,9 @@
  * The wire format: messages to exact bytes and back. It is strict, canonical and bounded, and works in Deno, Node and browsers.
  * @module
  */
+export { answeredJson, isCompressed, readAnswer, readUncompressed, UNCOMPRESSED } from "./answer.ts";
 export { DIGEST_REPLY, digestReplyOf, MIN_WHOLE_BYTES } from "./client/digest_reply.ts";
+export { parseBoundedJson } from "./bounded_json.ts";
 export { type BatchContent, decodeBatch, encodeBatch } from "./messages/batch.ts";
 export {
   type Bundle,

@@ -2,6 +2,7 @@
  * What a replica says to those who watch: lines, each with a signature and the signed statement about a run of sequence numbers.
  * @module
  */
+import { parseBoundedJson } from "./bounded_json.ts";
 import { fromHex, toHex } from "./codec/hex.ts";
 
 /** The subject of a watch: one key, the keys with a prefix, or the batches themselves. */
@@ -32,6 +33,8 @@ export type WatchedContent =
 export const MAX_WATCH_BATCHES = 256;
 /** The longest line, bytes: 4 Mi characters of changes, all of them escaped. */
 export const MAX_WATCH_LINE_BYTES = 32 * 2 ** 20;
+/** The most values in a statement: 128 Ki changes, as each counts 32 characters at least, with three values each, and room for the rest. */
+const MAX_STATEMENT_VALUES = 512 * 1024;
 
 /** One line: the statement's text, and the signature in hex. */
 export interface WatchLine {
@@ -60,7 +63,7 @@ export function watchText(watch: Watched): string {
 
 /** Reads a statement about `watched` of a replica, which may be faulty. @throws {TypeError} if it is none. */
 export function parseStatement(text: string, watched: Watched): WatchStatement {
-  const { watch, from, through, batches } = JSON.parse(text) as Partial<WatchStatement>;
+  const { watch, from, through, batches } = parseBoundedJson(text, MAX_STATEMENT_VALUES) as Partial<WatchStatement>;
   if (typeof watch !== "object" || watch === null || watchText(watch) !== watchText(watched)) {
     throw new TypeError("watch: another one");
   }

@@ -250,3 +250,23 @@ Deno.test("without an argument check finds what init and deno task cluster have 
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+Deno.test("check reads no compressed answer, and parses none with too many values", async () => {
+  const asked: (string | null)[] = [];
+  const { of } = await check([
+    (path, { headers }) => {
+      asked.push(headers.get("accept-encoding"));
+      const compressed = new CompressionStream("gzip");
+      return path === "status"
+        ? new Response(status().body!.pipeThrough(compressed), { headers: { "content-encoding": "gzip" } })
+        : queries();
+    },
+    (path) => path === "status" ? status({ more: Array(100_000).fill([]) }) : queries(),
+    say({ nodeID: "Candy" }),
+    say({ nodeID: "Dog" }),
+  ]);
+  assertEquals(new Set(asked), new Set(["identity"]));
+  assertMatch(of("Apple"), /its status cannot be read: expected an answer that is not compressed, got gzip$/);
+  assertMatch(of("Ball"), /its status cannot be read: expected JSON of at most 65536 values, got more$/);
+  assertMatch(of("Dog"), /not ready: a test$/);
+});

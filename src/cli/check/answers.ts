@@ -3,6 +3,8 @@
  * @module
  */
 
+import { answeredJson, readUncompressed, UNCOMPRESSED } from "../../wire/mod.ts";
+
 /** The fields of `GET /status` that `check` uses. */
 export interface MemberStatus {
   readonly nodeID: string;
@@ -25,7 +27,7 @@ export interface MemberStatus {
 }
 
 /** Longer answers are not read, bytes. */
-const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
+export const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
 /** Longer texts of members are cut to this length, characters. */
 const MAX_TEXT_LENGTH = 200;
 
@@ -76,28 +78,27 @@ function check<T>(name: string, value: unknown, expected: string, isSo: (value: 
   throw new TypeError(`${name}: expected ${expected}, got ${plainText(JSON.stringify(value) ?? "nothing")}`);
 }
 
-/** Reads the body of an answer. @throws {TypeError} if it is longer than `maxBytes`. */
-export async function boundedBytes(
-  response: Response,
-  maxBytes: number = MAX_ANSWER_BYTES,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const parts: Uint8Array<ArrayBuffer>[] = [];
-  let length = 0;
-  for await (const part of response.body ?? []) {
-    length += part.length;
-    // Leaving the loop cancels the body.
-    if (length > maxBytes) throw new TypeError(`expected an answer of at most ${maxBytes} bytes, got more`);
-    parts.push(part);
-  }
-  return new Uint8Array(await new Blob(parts).arrayBuffer());
+/** Asks a member, which gets `headers` as well. The answer is to be read by {@linkcode boundedJson} or {@linkcode readUncompressed}. */
+export function ask(url: URL, init: RequestInit & { readonly timeoutMs: number }): Promise<Response> {
+  const { timeoutMs, headers, ...others } = init;
+  return fetch(url, {
+    redirect: "manual",
+    signal: AbortSignal.timeout(timeoutMs),
+    ...others,
+    headers: { ...UNCOMPRESSED, ...headers as Readonly<Record<string, string>> | undefined },
+  });
 }
 
-/** Reads the body as JSON; `null` if it is not JSON. @throws {TypeError} if it is longer than `maxBytes`. */
+/**
+ * Reads the body as JSON; `null` if it is not JSON. @throws {RangeError} if it is longer than `maxBytes`, has too many values, or comes as
+ * no correct answer does.
+ */
 export async function boundedJson(response: Response, maxBytes: number = MAX_ANSWER_BYTES): Promise<unknown> {
-  const text = new TextDecoder().decode(await boundedBytes(response, maxBytes));
+  const bytes = await readUncompressed(response, maxBytes);
   try {
-    return JSON.parse(text);
-  } catch {
+    return answeredJson(bytes);
+  } catch (error) {
+    if (error instanceof RangeError) throw error;
     return null;
   }
 }

@@ -5,7 +5,7 @@
 import type { Misconduct } from "../../client/mod.ts";
 import type { Member } from "../../core/config.ts";
 import type { Followed } from "../members/follow.ts";
-import { boundedJson, type MemberStatus, parseStatus, plainText } from "./answers.ts";
+import { ask, boundedJson, type MemberStatus, parseStatus, plainText } from "./answers.ts";
 import { misconductShown } from "./misconduct.ts";
 import { type KeyProof, proveKey } from "./prove_key.ts";
 
@@ -117,6 +117,5 @@ async function readinessOf(base: string): Promise<{ readonly ready: boolean; rea
 }
 
 function get(url: URL, token?: string): Promise<Response> {
-  const headers: HeadersInit = token === undefined ? {} : { authorization: `Bearer ${token}` };
-  return fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS), redirect: "manual", headers });
+  return ask(url, { timeoutMs: TIMEOUT_MS, headers: token === undefined ? {} : { authorization: `Bearer ${token}` } });
 }

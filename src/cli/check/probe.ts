@@ -4,7 +4,7 @@
  */
 import { quorum } from "../../core/messages/quorum.ts";
 import type { Epoch } from "../../wire/epochs/mod.ts";
-import { boundedJson } from "./answers.ts";
+import { ask, boundedJson } from "./answers.ts";
 
 /** How long a member has, ms. */
 const TIMEOUT_MS = 2_000;
@@ -36,10 +36,7 @@ export async function probe({ genesis, urls, cluster: id }: Epoch): Promise<Prob
 async function reachOf(url: string, cluster: string): Promise<Reach> {
   try {
     const base = url.endsWith("/") ? url : `${url}/`;
-    const response = await fetch(new URL("status", base), {
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-      redirect: "manual",
-    });
+    const response = await ask(new URL("status", base), { timeoutMs: TIMEOUT_MS });
     const json = await boundedJson(response) as { readonly cluster?: unknown } | null;
     // A member that does not show its status answers, too.
     return typeof json?.cluster === "string" && json.cluster !== cluster ? "belongs to another cluster" : "answers";

@@ -2,11 +2,11 @@
  * Checks whether the server at a URL holds the member's key. `/status` is not signed, but the answer to a query is.
  * @module
  */
-import { boundedBytes } from "./answers.ts";
+import { ask, MAX_ANSWER_BYTES } from "./answers.ts";
 import type { ClientId, Digest } from "../../core/messages/ids.ts";
 import type { Epoch } from "../../wire/epochs/mod.ts";
 import { createSigner, createVerifier, generateKeyPair, sha256 } from "../../crypto/mod.ts";
-import { decodeFrame, encodeFrame, encodeMessage, utf8 } from "../../wire/mod.ts";
+import { decodeFrame, encodeFrame, encodeMessage, readUncompressed, utf8 } from "../../wire/mod.ts";
 
 /** The member to check. */
 export interface ProofOptions {
@@ -31,14 +31,13 @@ const REFUSED: ReadonlySet<number> = new Set([401, 403, 429]);
 /** Sends a query with a new client key. */
 export async function proveKey({ url, epoch, publicKey, timeoutMs }: ProofOptions): Promise<KeyProof> {
   const { frame, digest } = question(epoch.cluster);
-  const response = await fetch(new URL("queries", url), {
+  const response = await ask(new URL("queries", url), {
     method: "POST",
     headers: { "content-type": "application/cbor" },
     body: frame,
-    redirect: "manual",
-    signal: AbortSignal.timeout(timeoutMs),
+    timeoutMs,
   });
-  const body = await boundedBytes(response);
+  const body = await readUncompressed(response, MAX_ANSWER_BYTES);
   if (response.status !== 200) return REFUSED.has(response.status) ? "refused" : "none";
   try {
     const { message, bytes, signature } = decodeFrame(body).signed;

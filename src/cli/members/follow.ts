@@ -7,7 +7,7 @@ import type { Digest } from "../../core/messages/ids.ts";
 import { clusterId } from "../../crypto/mod.ts";
 import { type Epoch, firstEpoch, followChain } from "../../wire/epochs/mod.ts";
 import type { ClusterFile } from "../../wire/mod.ts";
-import { boundedJson, plainText } from "../check/answers.ts";
+import { ask, boundedJson, plainText } from "../check/answers.ts";
 import { CliError, EXIT, reasonOf } from "../cli_error.ts";
 import type { FoundCluster } from "../find_cluster.ts";
 import { linksOf } from "./chain_file.ts";
@@ -118,7 +118,7 @@ export async function askEpochs(url: string, after: number): Promise<Answer> {
   const none = { url, cluster: null, epoch: null, links: [], isMember: false };
   try {
     const at = new URL(`epochs?after=${after}`, url.endsWith("/") ? url : `${url}/`);
-    const response = await fetch(at, { redirect: "manual", signal: AbortSignal.timeout(TIMEOUT_MS) });
+    const response = await ask(at, { timeoutMs: TIMEOUT_MS });
     const json = await boundedJson(response) as Readonly<Record<string, unknown>> | null;
     if (!response.ok || json === null) return { ...none, reach: `answers ${response.status}` };
     const { cluster, epoch, isMember } = json;

@@ -4,7 +4,7 @@
  */
 import type { Member } from "../../core/config.ts";
 import type { Configuration, Epoch } from "../../wire/epochs/mod.ts";
-import { boundedJson } from "../check/answers.ts";
+import { ask, boundedJson } from "../check/answers.ts";
 import { heldKey } from "../check/member.ts";
 import { CliError, EXIT } from "../cli_error.ts";
 import { checkPublicKeys } from "../genesis/public_keys.ts";
@@ -47,7 +47,7 @@ export async function askNewMembers(present: Epoch, next: Configuration): Promis
 async function keyAt(url: string): Promise<string | null> {
   try {
     const at = new URL("status", url.endsWith("/") ? url : `${url}/`);
-    const response = await fetch(at, { redirect: "manual", signal: AbortSignal.timeout(TIMEOUT_MS) });
+    const response = await ask(at, { timeoutMs: TIMEOUT_MS });
     const json = await boundedJson(response);
     return response.status === 410 ? heldKey(json) : null;
   } catch {

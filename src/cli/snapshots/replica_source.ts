@@ -6,8 +6,8 @@ import type { Digest } from "../../core/messages/ids.ts";
 import { decodeManifest } from "../../snapshot/manifest.ts";
 import { SnapshotError } from "../../snapshot/snapshot_error.ts";
 import type { SnapshotSource } from "../../snapshot/save.ts";
-import { pack, unpack } from "../../wire/mod.ts";
-import { boundedBytes } from "../check/answers.ts";
+import { pack, readUncompressed, unpack } from "../../wire/mod.ts";
+import { ask as fetchFrom } from "../check/answers.ts";
 
 /** The replica, and what it requires. */
 export interface ReplicaSourceOptions {
@@ -59,8 +59,8 @@ async function answerOf(
   { timeoutMs, maxBytes }: { readonly timeoutMs: number; readonly maxBytes: number },
 ): Promise<{ readonly status: number; readonly bytes: Uint8Array }> {
   try {
-    const response = await fetch(url, { ...init, redirect: "manual", signal: AbortSignal.timeout(timeoutMs) });
-    return { status: response.status, bytes: await boundedBytes(response, maxBytes) };
+    const response = await fetchFrom(url, { ...init, timeoutMs });
+    return { status: response.status, bytes: await readUncompressed(response, maxBytes) };
   } catch (error) {
     if (!(error instanceof DOMException && error.name === "TimeoutError")) throw error;
     throw new SnapshotError(`${url} gives no whole answer in ${timeoutMs / 1_000} s`);

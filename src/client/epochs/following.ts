@@ -6,7 +6,7 @@ import type { Genesis } from "../../core/config.ts";
 import { clientClusterId, clientSha256, createClientVerifier } from "../../crypto/client.ts";
 import { type ChainCrypto, type Epoch, firstEpoch, followChain } from "../../wire/epochs/mod.ts";
 import type { EpochsToAsk, EpochsToWatch } from "./present.ts";
-import { type ClusterFile, fromBase64, GrowingBuffer, MAX_BODY_BYTES } from "../../wire/mod.ts";
+import { answeredJson, type ClusterFile, fromBase64, MAX_BODY_BYTES, readAnswer } from "../../wire/mod.ts";
 
 /** How long an answer may take, ms. */
 const TIMEOUT_MS = 5_000;
@@ -83,17 +83,9 @@ export async function furtherFrom(
  */
 async function linksFrom(fetch: typeof globalThis.fetch, url: string): Promise<readonly Uint8Array[]> {
   const response = await fetch(url, { redirect: "manual", signal: AbortSignal.timeout(TIMEOUT_MS) });
-  const body = new GrowingBuffer();
-  // Not every browser can iterate over a stream.
-  const reader = response.body?.getReader();
-  for (let next = await reader?.read(); next && !next.done; next = await reader!.read()) {
-    body.add(next.value);
-    if (body.length <= MAX_ANSWER_BYTES && !body.hasTinyChunks) continue;
-    await reader!.cancel();
-    throw new RangeError("links: the answer is too large");
-  }
+  const body = await readAnswer(response, MAX_ANSWER_BYTES);
   if (response.status !== 200) throw new Error(`links: HTTP ${response.status}`);
-  const { links } = JSON.parse(new TextDecoder().decode(body.take())) as { links?: unknown };
+  const { links } = answeredJson(body) as { links?: unknown };
   if (!Array.isArray(links)) throw new TypeError("links: expected a list");
   return links.map((link) => fromBase64(String(link)));
 }

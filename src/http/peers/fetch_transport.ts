@@ -4,7 +4,7 @@
  */
 import type { Digest, ReplicaId } from "../../core/messages/ids.ts";
 import type { Connections, Transport } from "../../node/ports.ts";
-import { type ClusterFile, encodeBundle } from "../../wire/mod.ts";
+import { type ClusterFile, encodeBundle, isCompressed, UNCOMPRESSED } from "../../wire/mod.ts";
 import { CBOR } from "../middleware/submitter.ts";
 import { MEMBER_HEADER, type Membership } from "./membership.ts";
 import { isClientFrame, RELAY_HEADER, type Relayer, relayOf } from "./relay.ts";
@@ -86,7 +86,7 @@ export class FetchTransport implements Transport {
     const url = this.#urls[to];
     if (url === undefined) throw new RangeError(`to: expected a replica from 0 to ${this.#urls.length - 1}, got ${to}`);
     const body = encodeBundle(this.#cluster, frames);
-    const headers: Record<string, string> = { "content-type": CBOR };
+    const headers: Record<string, string> = { "content-type": CBOR, ...UNCOMPRESSED };
     if (this.#relayer && frames.some(isClientFrame)) headers[RELAY_HEADER] = relayOf(body, this.#relayer);
     let status: number;
     try {
@@ -107,11 +107,11 @@ export class FetchTransport implements Transport {
 
 /** Reads a response to its end: a connection with an unread body cannot be reused. */
 async function drain(response: Response): Promise<void> {
-  const { headers } = response;
-  const announced = Number(headers.get("content-length") ?? NaN);
-  // The common case; a third cheaper than reading the stream. A compressed body may be a million times as long as
-  // announced.
-  if (announced <= MAX_ANSWER_BYTES && !headers.has("content-encoding")) return void await response.arrayBuffer();
+  // It may be a million times as long as announced, and to decompress a part of it takes long.
+  if (isCompressed(response)) return void await response.body?.cancel();
+  const announced = Number(response.headers.get("content-length") ?? NaN);
+  // The common case; a third cheaper than reading the stream.
+  if (announced <= MAX_ANSWER_BYTES) return void await response.arrayBuffer();
   if (response.body === null) return;
   const reader = response.body.getReader();
   let length = 0;

@@ -4,18 +4,21 @@
  */
 import type { MemberSource } from "../../node/epochs/member_options.ts";
 import type { Proposal } from "../../wire/epochs/mod.ts";
-import { fromBase64, GrowingBuffer, MAX_BODY_BYTES, unpack } from "../../wire/mod.ts";
+import { answeredJson, fromBase64, MAX_BODY_BYTES, readUncompressed, UNCOMPRESSED, unpack } from "../../wire/mod.ts";
 import { CBOR } from "../middleware/submitter.ts";
 
-/** The longest refusal that is passed on, characters. */
-const MAX_DETAIL = 300;
+/** The longest refusal that is passed on, characters, and how much of the answer is read for it, bytes. */
+const [MAX_DETAIL, MAX_REFUSAL_BYTES] = [300, 4_096];
+/** The largest answer, bytes. */
+const MAX_ANSWER_BYTES = 2 * MAX_BODY_BYTES;
 /** How long an answer may take, ms. */
 const TIMEOUT_MS = 5_000;
 
 /** Asks the member at this URL. */
 function send(fetch: typeof globalThis.fetch, url: string, path: string, init?: RequestInit): Promise<Response> {
   const at = new URL(path, url.endsWith("/") ? url : `${url}/`);
-  return fetch(at, { redirect: "manual", signal: AbortSignal.timeout(TIMEOUT_MS), ...init });
+  const headers = { ...UNCOMPRESSED, ...init?.headers as Readonly<Record<string, string>> | undefined };
+  return fetch(at, { redirect: "manual", signal: AbortSignal.timeout(TIMEOUT_MS), ...init, headers });
 }
 
 /** Runs an exchange when the host has a connection for it, and ends it by the signal. */
@@ -28,7 +31,7 @@ export function httpSource(fetch: typeof globalThis.fetch = globalThis.fetch, ru
   const ask = (url: string, path: string, init: RequestInit = {}): Promise<Uint8Array> => {
     const exchange = async (signal = AbortSignal.timeout(TIMEOUT_MS)) => {
       const response = await send(fetch, url, path, { ...init, signal });
-      const bytes = await readBounded(response);
+      const bytes = await readUncompressed(response, MAX_ANSWER_BYTES);
       if (!response.ok) throw new Error(`${url}: ${path} answered ${response.status}`);
       return bytes;
     };
@@ -36,14 +39,13 @@ export function httpSource(fetch: typeof globalThis.fetch = globalThis.fetch, ru
   };
   /** What the member shows to those of the epoch before. */
   const standing = async (url: string) =>
-    JSON.parse(new TextDecoder().decode(await ask(url, "epochs?stable"))) as {
+    answeredJson(await ask(url, "epochs?stable")) as {
       readonly stable?: unknown;
       readonly entered?: { readonly member?: unknown; readonly signature?: unknown };
     };
   return {
     async links(url, after) {
-      const json = JSON.parse(new TextDecoder().decode(await ask(url, `epochs?after=${after}`)));
-      const { links } = json as { links?: unknown };
+      const { links } = answeredJson(await ask(url, `epochs?after=${after}`)) as { links?: unknown };
       if (!Array.isArray(links)) throw new TypeError("links: expected a list");
       return links.map((link) => fromBase64(String(link)));
     },
@@ -75,8 +77,9 @@ export async function askApproval(url: string, proposal: Proposal): Promise<stri
     headers: { "content-type": "application/json" },
     body: JSON.stringify(proposal),
   });
-  const text = new TextDecoder().decode(await readBounded(response));
-  if (response.ok) return String(JSON.parse(text).signature);
+  const bytes = await readUncompressed(response, MAX_ANSWER_BYTES);
+  if (response.ok) return String((answeredJson(bytes) as { readonly signature?: unknown }).signature);
+  const text = new TextDecoder().decode(bytes.subarray(0, MAX_REFUSAL_BYTES));
   throw new Error(`answered ${response.status}: ${detailOf(text).slice(0, MAX_DETAIL)}`);
 }
 
@@ -87,18 +90,4 @@ function detailOf(text: string): string {
   } catch {
     return text;
   }
-}
-
-/**
- * The body of an answer, if it is not larger than any correct answer. Its chunks are copied, so that no small one keeps
- * a large buffer.
- */
-async function readBounded({ body }: Response): Promise<Uint8Array> {
-  const all = new GrowingBuffer();
-  for await (const chunk of body ?? []) {
-    all.add(chunk);
-    if (all.length > 2 * MAX_BODY_BYTES) throw new RangeError(`an answer of more than ${2 * MAX_BODY_BYTES} bytes`);
-    if (all.hasTinyChunks) throw new RangeError("an answer in too many small chunks");
-  }
-  return all.take();
 }
