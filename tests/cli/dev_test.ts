@@ -202,6 +202,14 @@ withDev("pbft dev runs a machine of one's own, and takes up its changes", ["lock
     assertEquals(code, 0);
     assertMatch(out, /^ {2}call acquire JSON$/m);
     assertMatch(out, /^ {2}ask held JSON$/m);
+    // A name that it knows is enough, and another one is not sent.
+    const input = 'acquire {"lock":"printer","leaseMs":1}\nheld\nhel\n';
+    const named = await pbft(["repl", "--machine", "locks.ts"], { cwd: dev.folder, input });
+    assertEquals([named.code, named.out], [1, `["printer"]`], named.err);
+    assertMatch(
+      named.err,
+      /^error: rejected: .*held.*error: hel: locks\/1 has no such operation or query\n {2}next: help lists them/s,
+    );
     await Deno.mkdir(`${dev.folder}/others`);
     await Deno.writeTextFile(`${dev.folder}/others/locks.ts`, LOCKS.replace("version: 1", "version: 2"));
     const other = await pbft(["repl", "--machine", "others/locks.ts"], { cwd: dev.folder, input: "help\n" });

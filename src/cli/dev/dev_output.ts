@@ -72,7 +72,9 @@ export class DevOutput implements Notices {
     const now = performance.now();
     if (now - (this.#told.get(key) ?? -Infinity) < SHARED_MS) return;
     this.#told.set(key, now);
-    this.say(event === "new-view" ? `${entry.primary} leads (view ${entry.view})` : words);
+    if (event === "new-view") return this.say(`${entry.primary} leads (view ${entry.view})`);
+    // The message says what the first replica does. The others mostly do the same, and are not told of.
+    this.say(event === "suspicion" ? `${name} ${words}` : words);
   }
 }
 

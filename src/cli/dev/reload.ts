@@ -31,7 +31,10 @@ export interface ReloadOptions {
  */
 export async function reload(changed: string, options: ReloadOptions): Promise<void> {
   const { machine, output } = options;
-  const keep = (why: string) => output.say(`${changed} changed: ${why}\nThe replicas still run the version before.`);
+  const keep = (why: string) => {
+    // Ctrl-C ends the type check and the simulation, too. That says nothing about the machine.
+    if (!output.isStopping) output.say(`${changed} changed: ${why}\nThe replicas still run the version before.`);
+  };
   const types = await checkTypes(machine.path);
   if (types?.isRight === false) return keep(`type check failed\n${types.text}`);
   const done = [types === null ? "types not checked" : "type check ok"];
@@ -51,6 +54,7 @@ export async function reload(changed: string, options: ReloadOptions): Promise<v
     if (error instanceof CliError) return keep([error.message, error.lines.looked].filter(Boolean).join("\n"));
     throw error;
   }
+  if (output.isStopping) return;
   const began = performance.now();
   const isReady = await restartAll(options);
   const { failed, alive } = options.running.supervisor;

@@ -9,7 +9,7 @@ import { query, resultOf, showResult } from "../../calls/operation.ts";
 import { explained, patiently, type Session, signersOf, withClient } from "../../calls/session.ts";
 import { History } from "../../calls/history.ts";
 import { CliError, EXIT } from "../../cli_error.ts";
-import { inspectMachine, type MachineFile } from "../../machine/inspect.ts";
+import { inspectMachine, type MachineFacts, type MachineFile } from "../../machine/inspect.ts";
 import { CLIENT_FLAGS, EXPORT_FLAG } from "../../parser/flags.ts";
 import { defineVerb } from "../../parser/verb.ts";
 import type { Terminal } from "../../terminal.ts";
@@ -43,7 +43,8 @@ export const verb = defineVerb({
     "machine": {
       value: "FILE",
       isFile: true,
-      help: "the file that exports the cluster's machine, if it is a typed one: help and Tab then know its operations",
+      help:
+        "the file that exports the cluster's machine, if it is a typed one: help and Tab then know its operations, and their names need no call or ask",
     },
     ...EXPORT_FLAG,
   },
@@ -52,13 +53,16 @@ export const verb = defineVerb({
   run: ({ values, terminal }) =>
     withClient(values, terminal, async (session) => {
       const { machine: path, export: exportName } = values;
-      const own = path === undefined ? {} : await wordsOf({ path, exportName }, session);
-      return await readLines(session, terminal, own);
+      const known = path === undefined ? null : await namesIn({ path, exportName }, session);
+      return await readLines(session, terminal, known);
     }),
 });
 
+/** The names of a typed machine's operations and queries. */
+type Names = Pick<MachineFacts, "operations" | "queries">;
+
 /** The operations and queries of a typed machine. @throws {CliError} if the cluster runs another one. */
-async function wordsOf(file: MachineFile, session: Session): Promise<Readonly<Record<string, string>>> {
+async function namesIn(file: MachineFile, session: Session): Promise<Names> {
   const { version, operations, queries } = await inspectMachine(file);
   const { stateMachine } = session.kept.present.genesis;
   if (version !== stateMachine) {
@@ -66,6 +70,11 @@ async function wordsOf(file: MachineFile, session: Session): Promise<Readonly<Re
       next: "name the file of that machine, or another cluster with --cluster",
     });
   }
+  return { operations, queries };
+}
+
+/** How one calls them, for Tab and the list. */
+function wordsOf({ operations, queries }: Names): Readonly<Record<string, string>> {
   const lines = [...operations.map((name) => `call ${name}`), ...queries.map((name) => `ask ${name}`)];
   return Object.fromEntries(lines.map((line) => [line, `${line} JSON`]));
 }
@@ -73,12 +82,12 @@ async function wordsOf(file: MachineFile, session: Session): Promise<Readonly<Re
 async function readLines(
   session: Session,
   terminal: Terminal,
-  own: Readonly<Record<string, string>>,
+  known: Names | null,
 ): Promise<number> {
   const { found: { source }, kept: { present: { genesis } } } = session;
   const words = {
     ...(genesis.stateMachine.startsWith("key-value/") ? KEY_VALUE : {}),
-    ...own,
+    ...(known ? wordsOf(known) : {}),
     ...ANY,
     ...META,
   };
@@ -91,7 +100,8 @@ async function readLines(
     history: [...history?.lines ?? []],
     historySize: History.MOST,
     removeHistoryDuplicates: true,
-    completer: (line: string) => completions(Object.keys(words), line),
+    completer: (line: string) =>
+      completions([...Object.keys(words), ...known?.operations ?? [], ...known?.queries ?? []], line),
     prompt: `${genesis.name}> `,
   });
   if (isInteractive) {
@@ -107,7 +117,7 @@ async function readLines(
     if (/^(exit|quit)$/i.test(line)) break;
     if (/^(help|\?)$/i.test(line)) { for (const row of Object.values(words)) terminal.print(`  ${row}`); }
     else if (line !== "" && !line.startsWith("#")) {
-      const failed = await runLine(session, line, terminal);
+      const failed = await runLine(session, line, terminal, known);
       code ||= failed;
       history?.add(line);
     }
@@ -118,10 +128,10 @@ async function readLines(
 }
 
 /** Runs one line. Returns the exit code that it would have as a verb. */
-async function runLine(session: Session, line: string, terminal: Terminal): Promise<number> {
+async function runLine(session: Session, line: string, terminal: Terminal, known: Names | null): Promise<number> {
   const began = performance.now();
   try {
-    const { isRead, operation } = operationIn(line, session.kept.present.genesis.stateMachine);
+    const { isRead, operation } = operationIn(line, session.kept.present.genesis.stateMachine, known);
     if (isRead) {
       const result = await query(session, operation, terminal);
       show(result, terminal);
@@ -151,12 +161,28 @@ function show(result: unknown, terminal: Terminal, more: object = {}): void {
   else for (const line of showResult(result).lines) terminal.print(line);
 }
 
-/** The operation of a line, and whether it is a query. */
-function operationIn(line: string, machine: string): { readonly isRead: boolean; readonly operation: string | object } {
+/**
+ * The operation of a line, and whether it is a query. `known`: the names of the machine, if its file was given. A name alone is enough
+ * then, and another name is not sent.
+ */
+function operationIn(
+  line: string,
+  machine: string,
+  known: Names | null,
+): { readonly isRead: boolean; readonly operation: string | object } {
   const [, word = "", rest = ""] = /^(\S+)\s*([^]*)$/.exec(line)!;
   if (!/^(call|ask)$/i.test(word)) {
     const isText = machine.startsWith("key-value/");
     if (isText) return { isRead: READS.has(word.toUpperCase()), operation: line };
+    if (known && !line.startsWith("{")) {
+      const isRead = known.queries.includes(word);
+      if (!isRead && !known.operations.includes(word)) {
+        throw new CliError(`${word}: ${machine} has no such operation or query`, EXIT.usage, {
+          next: "help lists them",
+        });
+      }
+      return { isRead, operation: operationOf(word, rest === "" ? undefined : rest, machine) };
+    }
     if (rest !== "" && !line.startsWith("{")) return { isRead: false, operation: operationOf(word, rest, machine) };
     throw new CliError(`${word}: expected call OP JSON or ask QUERY JSON`, EXIT.usage, { next: "help lists them" });
   }
