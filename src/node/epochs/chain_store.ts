@@ -56,10 +56,10 @@ export async function storedLinks(
 export async function storedEpochs(
   first: Epoch,
   links: readonly Uint8Array[],
-  crypto: ChainCrypto,
+  cryptography: ChainCrypto,
 ): Promise<readonly Epoch[]> {
   try {
-    return await followChain(first, links, crypto);
+    return await followChain(first, links, cryptography);
   } catch (error) {
     if (!(error instanceof LinkError)) throw error;
     throw new ForeignStoreError(
