@@ -1,5 +1,8 @@
 import { assertEquals } from "@std/assert";
+import { onStateBlobs } from "../../src/core/checkpoints/state_transfer.ts";
 import type { FetchedBlob } from "../../src/core/io.ts";
+import type { Digest } from "../../src/core/messages/ids.ts";
+import type { Step } from "../../src/core/step.ts";
 import { TestClient } from "./_client.ts";
 import { Cluster } from "./_cluster.ts";
 
@@ -70,4 +73,19 @@ Deno.test("a request that waits is answered from a fetched state in the step in 
   cluster.submit(request, [2]);
   cluster.runFor(10_000);
   assertEquals(answered, ["finished"]);
+});
+
+Deno.test("of blobs that come before it is known which are wanted, few bytes are kept, whoever sends them", () => {
+  const early = new Map<Digest, FetchedBlob>();
+  const step = { state: { transfer: { former: null, early }, loads: new Map() } } as unknown as Step;
+  const kept = () => [...early.values()].reduce((sum, { bytes }) => sum + bytes.length, 0);
+  const blob = (i: number, size: number) => ({ digest: String(i) as Digest, bytes: new Uint8Array(size) });
+  onStateBlobs(step, [blob(0, 2 ** 20), blob(0, 2 ** 20)]);
+  for (let i = 0; i < 300; i++) onStateBlobs(step, [blob(i, 2 ** 20)]);
+  assertEquals([early.size, kept()], [4, 4 * 2 ** 20]);
+  for (let i = 300; i < 900; i++) onStateBlobs(step, [blob(i, 0)]);
+  assertEquals(early.size, 256);
+  early.clear();
+  onStateBlobs(step, [blob(0, 8 * 2 ** 20), blob(1, 1)]);
+  assertEquals(early.size, 1, "a large one alone");
 });

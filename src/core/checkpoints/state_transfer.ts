@@ -30,8 +30,9 @@ import { forgetDamaged } from "../recovery/repair.ts";
 import { changedIds } from "../sealing/freezing.ts";
 import { clientChunks, machineChunks, retire, stabilize } from "./watermarks.ts";
 
-/** If a message with blobs starts this replica, an earlier run has asked for them. */
+/** If a message with blobs starts this replica, an earlier run has asked for them. They may be a few answers, and may be a liar's. */
 const MAX_EARLY = 256;
+const MAX_EARLY_BYTES = 4 * 2 ** 20;
 
 /** Stands in the tree for a chunk that differs from that of any checkpoint. */
 const UNKNOWN = "unknown" as Digest;
@@ -113,7 +114,7 @@ export function onStateBlobs(step: Step, blobs: readonly FetchedBlob[]): readonl
   const { transfer } = step.state;
   if (!transfer) return blobs;
   if (isReading(step, transfer)) {
-    for (const blob of blobs) if (transfer.early.size < MAX_EARLY) transfer.early.set(blob.digest, blob);
+    keepEarly(transfer, blobs);
     if (transfer.former) advance(step, transfer);
     return [];
   }
@@ -123,6 +124,17 @@ export function onStateBlobs(step: Step, blobs: readonly FetchedBlob[]): readonl
   for (const blob of wanted) place(step, transfer, blob);
   if (wanted.length > 0) advance(step, transfer);
   return rest;
+}
+
+/** Keeps blobs until it is known whether they are wanted. Those beyond the bounds are fetched again. */
+function keepEarly({ early }: Transfer, blobs: readonly FetchedBlob[]): void {
+  let bytes = [...early.values()].reduce((sum, blob) => sum + blob.bytes.length, 0);
+  for (const blob of blobs) {
+    if (early.has(blob.digest)) continue;
+    bytes += blob.bytes.length;
+    if (early.size >= MAX_EARLY || (early.size > 0 && bytes > MAX_EARLY_BYTES)) return;
+    early.set(blob.digest, blob);
+  }
 }
 
 /** A blob that was fetched earlier arrives from the store. */

@@ -44,8 +44,7 @@ export interface Transfer {
   /** Ids of the new state's chunks on the other pages that have arrived. */
   readonly listed: Set<string>;
   /**
-   * Blobs that arrived before it was known which are wanted, because own pages are still being loaded. At most
-   * {@linkcode MAX_EARLY}.
+   * Blobs that arrived before it was known which are wanted, because own pages are still being loaded. Bounded in number and in bytes.
    */
   readonly early: Map<Digest, FetchedBlob>;
 }
