@@ -55,6 +55,7 @@ const fairness = inFile("src/core/views/fairness.ts");
 const logRequests = inFile("src/core/checkpoints/log_requests.ts");
 const resending = inFile("src/core/upkeep/retransmission.ts");
 const rotating = inFile("src/runtime/identity/key_rotation.ts");
+const posted = inFile("src/http/routes/messages.ts");
 const states = inFile("src/node/epochs/state_server.ts");
 const serving = inFile("src/runtime/host/serve.ts");
 const budget = inFile("src/http/bodies/body_budget.ts");
@@ -489,6 +490,12 @@ export const PROOFS: readonly ProofMutant[] = [
     why: "a member that does not know the agreed time yet gives up the change of its key for a minute",
     edits: [rotating("!isExpired(result) || tries", "tries === 1 || tries")],
     tests: ["tests/runtime/key_rotation_test.ts"],
+  },
+  {
+    name: "reply-read-by-former-limits",
+    why: "a reply of the next epoch may be longer than the epoch allowed in which it was asked for",
+    edits: [posted("decodeFrame(answer, OWN_REPLY)", "decodeFrame(answer)")],
+    tests: ["tests/http/over_epochs_test.ts"],
   },
   {
     name: "state-for-removed-members",

@@ -161,8 +161,8 @@ export const HTTP: readonly Mutant[] = [
     why: "a caller believes that an operation was done which the state machine has rejected",
     edits: [
       answer(
-        'return problem("rejected", { detail: resultText(result), more: { ...common, voters: names } });',
-        "return json({ ...common, ...resultFields(result), voters: names });",
+        'return problem("rejected", { detail: resultText(result), more: { ...common, voters } });',
+        "return json({ ...common, ...resultFields(result), voters });",
       ),
     ],
     breaks: ["answers", "linearizability"],
