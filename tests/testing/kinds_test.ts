@@ -19,6 +19,21 @@ Deno.test("every kind leaves at most f replicas faulty, and draws the same plan 
   }
 });
 
+Deno.test("where new hosts start late, at most f of the last members have the state, and the others are long gone if they wait for nobody", () => {
+  const plans = Array.from({ length: 100 }, (_, seed) => drawPlan(seed, { kinds: ["epochs"] }));
+  const late = plans.flatMap(({ replicas, reconfigurations }) => {
+    const { changes, stopsRemoved } = reconfigurations!;
+    const last = changes.at(-1)!;
+    assert(changes.slice(0, -1).every(({ lateMs }) => lateMs === undefined));
+    if (last.lateMs === undefined) return [];
+    const before = changes.at(-2)?.members ?? Array.from({ length: replicas }, (_, id) => id as ReplicaId);
+    const staying = last.members.filter((host) => before.includes(host)).length;
+    return [{ lateMs: last.lateMs, stopsRemoved, isNeeded: staying <= Math.floor((last.members.length - 1) / 3) }];
+  });
+  assert(late.length > 5, `${late.length} of 100`);
+  for (const one of late) assert(one.stopsRemoved && one.isNeeded && one.lateMs > 15_000, JSON.stringify(one));
+});
+
 Deno.test("two kinds of trouble can be added to one plan", () => {
   const plan = drawPlan(3, { kinds: ["slow-disks", "tiny-limits"], replicas: 4 });
   assert(plan.faults.some(({ kind }) => kind === "slow-disk"));
@@ -56,6 +71,7 @@ Deno.test("members, keys, rules and versions change amid other faults, and wrong
     const what of [
       ...["epoch begins", "forged links", "configured", "a removed member stops", "a removed member is started again"]
         .map((name) => `epochs: ${name}`),
+      "epochs: new hosts start late",
       ...["words", "forks", "links shown", "replies"].map((name) => `stolen keys: ${name}`),
       ...["migrated", "migration-failed", "version-missing"].map((name) => `event: ${name}`),
     ]

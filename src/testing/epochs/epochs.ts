@@ -47,8 +47,6 @@ export class Epochs implements EpochWorlds {
     answers: answersOf,
   };
   readonly approved = new Map<number, readonly Approved[]>();
-  /** The correct hosts and clients that have entered each epoch. */
-  readonly #inside = new Map<number, Set<string>>();
   thief: Thieving | null = null;
   /** Crashes at the end of epochs; `null`: there are none. */
   interruptions: Interruptions | null = null;
@@ -92,11 +90,6 @@ export class Epochs implements EpochWorlds {
     return new Endings(watched, this.#recovered, (label) => this.interruptions?.at(label));
   }
 
-  /** How many correct processes have entered an epoch. */
-  inside(number: number): number {
-    return this.#inside.get(number)?.size ?? 0;
-  }
-
   entered(who: string, epoch: Epoch): World {
     if (epoch.number > 0) this.interruptions?.at(who);
     const { number, context, start } = epoch;
@@ -117,7 +110,6 @@ export class Epochs implements EpochWorlds {
       : known && known.epoch.start?.root !== start?.root
       ? "whose start is another one"
       : null;
-    this.#inside.set(number, (this.#inside.get(number) ?? new Set()).add(who));
     if (flaw !== null) report("epochs", `${who} goes on to an epoch ${number} ${flaw}`);
     if (known) return known;
     if (number !== this.#worlds.length) {

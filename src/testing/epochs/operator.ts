@@ -110,7 +110,7 @@ export class Operator {
     const { cluster, cluster: { world: { engine, report, coverage } } } = this.#options;
     const { number } = this.#last.epoch;
     const joining = () => change.members.forEach((host) => cluster.join(host));
-    engine.after(change.joinAfterMs, joining);
+    if (change.lateMs === undefined) engine.after(change.joinAfterMs, joining);
     if (change.machine) this.#rollOut.begin(change.machine);
     const other = { ...change, maxBatchRequests: change.maxBatchRequests + 1 };
     const proposed = (change.isContested ? [change, other] : [change]).map((one) => this.#proposal(one));
@@ -143,9 +143,14 @@ export class Operator {
 
   /** Waits until somebody has entered the epoch, and gives new keys to those who shall have them. */
   #await(change: Reconfiguration, number: number): void {
-    const { cluster, cluster: { world: { engine, hosts } } } = this.#options;
+    const { cluster, cluster: { world: { engine, hosts, coverage } } } = this.#options;
     if (this.#last.epoch.number < number) return void engine.after(LOOK_MS, () => this.#await(change, number));
-    for (const host of change.members) cluster.join(host);
+    const joining = () => change.members.forEach((host) => cluster.join(host));
+    if (change.lateMs === undefined) joining();
+    else {
+      coverage.count("epochs", "new hosts start late");
+      engine.after(change.lateMs, joining);
+    }
     for (const host of change.rotated) {
       this.#renewing.add(host);
       hosts.renewKey(host);

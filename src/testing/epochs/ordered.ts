@@ -6,6 +6,7 @@ import type { ReplicaEvent } from "../../core/events.ts";
 import type { Digest, SequenceNumber } from "../../core/messages/ids.ts";
 import type { Batch } from "../../core/messages/messages.ts";
 import type { Execution } from "../world/observed_core.ts";
+import type { WorldBase } from "../world/world_base.ts";
 
 /** A configuration that a replica has accepted. */
 export type Configured = Extract<ReplicaEvent, { kind: "configured" }>;
@@ -26,6 +27,15 @@ export function operationsIn(
       message.operations.map((one) => ({ sequence, operation: one instanceof Uint8Array ? one : one.operation }))
     )
   );
+}
+
+/**
+ * Whether a state machine of the simulator's own did not take the state that its replica gave it, after a change of its version. Then the
+ * replica can do nothing, and all else that is wrong follows from that.
+ */
+export function isStateRefused({ error }: { readonly error: string }, { versions, epoch }: WorldBase): boolean {
+  return versions !== null && epoch.number > 0 &&
+    /^StateMachineError: (restore|lazyLoading\.\w+)\(\) threw/.test(error);
 }
 
 /** What a replica tells of the end of its epoch. */

@@ -13,7 +13,7 @@ import { AgreedTime } from "../checks/agreed_time.ts";
 import type { Decisions } from "../checks/decisions.ts";
 import { EPOCH_MS } from "../world/clock.ts";
 import type { Coverage } from "../coverage.ts";
-import { type Configured, operationsIn, type Ordered, wordsOfChange } from "../epochs/ordered.ts";
+import { type Configured, isStateRefused, operationsIn, type Ordered, wordsOfChange } from "../epochs/ordered.ts";
 import { KnownRequests } from "../clients/known_requests.ts";
 import { ExecutionChecker } from "./execution_checker.ts";
 import type { Report } from "../violation.ts";
@@ -71,19 +71,18 @@ export class InvariantChecker {
     this.#report = world.report;
     this.#coverage = world.coverage;
     this.#trace = world.trace;
-    const { genesis, crypto: { hash }, report } = world;
+    const { genesis, crypto: { hash }, report, steps } = world;
     const isFaulty = (replica: ReplicaId) => this.#faulty.has(replica);
     const nullDigest = hash(encodeBatch(0 as Millis, []));
     this.requests = before?.requests ?? new KnownRequests(hash);
     this.executions = before?.executions ??
-      new ExecutionChecker(report, world.steps?.createExactlyOnce(report, genesis.limits));
+      new ExecutionChecker(report, steps?.createExactlyOnce(report, genesis.limits));
     this.#agreedTime = before ? before.#agreedTime : new AgreedTime({
       now: () => EPOCH_MS + world.engine.now,
       slackMs: world.demands.includes("progress-of-time") ? SLACK_MS + genesis.limits.maxClockSkewMs : Infinity,
       report,
     });
     if (!before) this.executions.onOrdered = (...ordered) => this.#agreedTime.ordered(...ordered);
-    const { steps } = world;
     this.#nullRequests = steps?.createNullRequests(nullDigest);
     this.#decisions = steps?.createDecisions(genesis.replicas.length, report);
     this.handOvers = steps?.createHandOvers(world);
@@ -196,6 +195,7 @@ export class InvariantChecker {
         this.#coverage.count("evidence", event.message);
         return this.#trace.line(label, () => `convicts replica ${event.accused} of two ${event.message}s`);
       case "operation-failed":
+        if (isStateRefused(event, this.#world)) this.#report("no-halt", `${label} can't use its state: ${event.error}`);
         return this.#trace.line(label, () => `the state machine failed at ${event.sequence}: ${event.error}`);
       case "configured":
       case "epoch-closed":

@@ -4,16 +4,22 @@
  */
 import type { ReplicaId } from "../../core/messages/ids.ts";
 import { type Fault, faultyReplicas, type Plan } from "../plan/plan.ts";
-import { drawReconfigurations, enrich, type Reconfiguration } from "../plan/reconfigurations.ts";
+import {
+  drawReconfigurations,
+  enrich,
+  LEAST_MEMBERS,
+  type Reconfiguration,
+  withLateHosts,
+} from "../plan/reconfigurations.ts";
 import type { Random } from "../random.ts";
 import { idsOf } from "./quiet.ts";
 
-/** No configuration has fewer members. */
-const LEAST_MEMBERS = 4;
 /** The part of these runs in which the keys of closed epochs are stolen. */
 const THEFT = 0.5;
 /** The part in which removed members stop. */
 const STOPS = 0.6;
+/** The part of those in which the last change needs all that the removed members have, for long. */
+const LATE = 0.3;
 /** The part in which stores are slow to read: another instance may go on while one reads. */
 const [SLOW_READS, READ_MS] = [0.3, 20];
 /** The part in which a member hears nothing of the last batches of an epoch, and must fetch the closing state, ms before and after the change. */
@@ -45,7 +51,6 @@ export function epochs(plan: Plan, random: Random): Plan {
   const interruptions = random.chance(INTERRUPTIONS) ? { interruptions: { seed: random.seed() } } : {};
   const faultsAtEnd = faultsAtEnds(plan, random, { faulty, changes });
   const stopsRemoved = random.chance(STOPS);
-  const reconfigurations = { ...drawn, ...theft, ...interruptions, stopsRemoved, changes };
   const faults = [...plan.faults, ...lies, ...faultsAtEnd];
   const disk = random.chance(SLOW_READS) ? { ...plan.disk, readMs: READ_MS } : plan.disk;
   const stragglers = random.chance(STRAGGLES) ? stragglersAtEnds(plan, random, changes) : [];
@@ -53,6 +58,9 @@ export function epochs(plan: Plan, random: Random): Plan {
   const returning: Fault[] = isReturning
     ? [{ kind: "byzantine", replica: random.pick(idsOf(plan)), behaviours: ["replaying"], seed: random.seed() }]
     : [];
+  const isLate = stopsRemoved && random.chance(LATE);
+  const all = isLate ? withLateHosts(random, { ...drawn, changes }, { ...plan, faulty }) : changes;
+  const reconfigurations = { ...drawn, ...theft, ...interruptions, stopsRemoved, changes: all };
   return {
     ...plan,
     disk,

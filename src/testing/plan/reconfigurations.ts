@@ -48,6 +48,8 @@ export interface Reconfiguration {
   readonly machine?: MachineChange;
   /** New hosts start this long after the change has been asked for; they may be there before it is made. */
   readonly joinAfterMs: number;
+  /** New hosts start only so long after the next epoch has begun, in place of `joinAfterMs`: until then nobody fetches the state. */
+  readonly lateMs?: number;
 }
 
 /** All changes of a run. */
@@ -95,6 +97,10 @@ export interface Scope {
 /** The most hosts of a run beside its first members. */
 const MOST_SPARES = 6;
 const MISTAKES: readonly Mistake[] = ["few", "doubled", "outsider", "stale", "early", "old-keys"];
+/** No configuration has fewer members. */
+export const LEAST_MEMBERS = 4;
+/** When late hosts start, ms. Removed members that nobody needs go on for 15 s. */
+const LATE_MS = [18_000, 30_000] as const;
 /** Draws until the change suits. */
 const DRAWS = 40;
 
@@ -132,10 +138,26 @@ interface Choice {
   readonly faulty: readonly ReplicaId[];
 }
 
+/**
+ * The same changes, but in the last one all members are replaced, or all but f, by hosts that start when those who were removed would be
+ * gone if they waited for nobody.
+ */
+export function withLateHosts(random: Random, { spares, changes }: Reconfigurations, scope: Scope): Reconfiguration[] {
+  const before = changes.at(-2)?.members ?? Array.from({ length: scope.replicas }, (_, id) => id as ReplicaId);
+  const hosts = Array.from({ length: scope.replicas + spares }, (_, id) => id as ReplicaId);
+  const others = random.shuffled(hosts.filter((host) => !before.includes(host)));
+  const next = [...others, ...random.shuffled(before)].slice(0, Math.max(LEAST_MEMBERS, others.length)).slice(0, 7);
+  const staying = next.filter((host) => before.includes(host)).length;
+  const faulty = next.filter((host) => scope.faulty.includes(host)).length;
+  const last = changes.at(-1)!;
+  if (Math.max(staying, faulty) > maxFaulty(next.length)) return [...changes];
+  return [...changes.slice(0, -1), { ...last, members: next, rotated: [], lateMs: random.between(...LATE_MS) }];
+}
+
 function drawMembers(random: Random, { hosts, members, faulty }: Choice): readonly ReplicaId[] {
   const others = hosts.filter((host) => !members.includes(host));
   const suits = (next: readonly ReplicaId[]) =>
-    next.length >= 4 && next.length <= 7 &&
+    next.length >= LEAST_MEMBERS && next.length <= 7 &&
     next.filter((host) => faulty.includes(host)).length <= maxFaulty(next.length);
   for (let draw = 0; draw < DRAWS; draw++) {
     const next = random.pick<() => readonly ReplicaId[]>([

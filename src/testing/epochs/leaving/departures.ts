@@ -4,6 +4,7 @@
  * @module
  */
 import { weakQuorum } from "../../../core/messages/quorum.ts";
+import { RecordReader } from "../../../node/storage/record_reader.ts";
 import type { Epoch } from "../../../wire/epochs/mod.ts";
 import type { Machine } from "../../hosts/machine.ts";
 import type { Random } from "../../random.ts";
@@ -63,10 +64,21 @@ export class Departures {
     const left = leftBy(machine, all.slice(0, present.number + 1));
     if (left === null) return "was never removed";
     // Of a quorum f may lie.
-    const [inside, needed] = [this.#epochs.inside(left.epoch.number), weakQuorum(left.genesis.replicas.length)];
-    return inside >= needed
+    const [having, needed] = [this.#having(left), weakQuorum(left.genesis.replicas.length)];
+    return having >= needed
       ? null
-      : `only ${inside} correct members have entered epoch ${left.epoch.number}, of ${needed}`;
+      : `only ${having} correct members have the state at which epoch ${left.epoch.number} starts, of ${needed}`;
+  }
+
+  /** How many correct members of an epoch have its state. Whoever has a new key since then, and an empty disk, had it. */
+  #having({ genesis, epoch: { start }, hosts }: World): number {
+    return genesis.replicas.filter(({ publicKey }) => {
+      const machines = this.#cluster.machinesOf(hosts.hostOf(publicKey)).filter(({ isFaulty }) => !isFaulty);
+      return machines.some(({ key, disk: { records } }) =>
+        key.publicKey !== publicKey ||
+        (new RecordReader(records, genesis).checkpoint()?.sequence ?? 0) >= start!.sequence
+      );
+    }).length;
   }
 }
 
