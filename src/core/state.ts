@@ -263,4 +263,6 @@ export interface WaitingQuery {
   readonly until: Millis;
   /** Whether the chunks that it needs are being read from the store. */
   isLoading: boolean;
+  /** Blobs that it needs: it is looked at again when they have arrived. */
+  readonly awaits: Digest[];
 }

@@ -1,8 +1,9 @@
-import { assert, assertEquals } from "@std/assert";
-import type { SequenceNumber } from "../../src/core/messages/ids.ts";
+import { assert, assertEquals, assertLess } from "@std/assert";
+import type { Digest, Millis, SequenceNumber } from "../../src/core/messages/ids.ts";
+import { KeyValue } from "../../src/machines/mod.ts";
 import { TestClient } from "./_client.ts";
 import { Cluster } from "./_cluster.ts";
-import { show } from "./_messages.ts";
+import { show, signedQuery } from "./_messages.ts";
 
 function values(answers: ReadonlyMap<number, string>): string[] {
   return [...answers].sort(([a], [b]) => a - b).map(([id, answer]) => `r${id} ${answer}`);
@@ -179,6 +180,41 @@ Deno.test("waiting queries are bounded, and answered a few per step", () => {
   cluster.runFor(1_000);
   assertEquals(asked.flatMap(values).filter((answer) => answer === "r2 ok 1").length, 1_024);
   assertEquals([most.length, Math.max(...most)], [16, 64]);
+});
+
+Deno.test("a query whose chunks are being read costs nothing until they have come, however many wait and however much happens", () => {
+  let asked = 0;
+  const machine = () => {
+    const made = new KeyValue({ chunkSize: 64 });
+    const { needs } = made.lazyLoading;
+    return Object.assign(made, {
+      lazyLoading: { ...made.lazyLoading, needs: (operations: readonly Uint8Array[]) => (asked++, needs(operations)) },
+    });
+  };
+  const cluster = new Cluster({ machine });
+  const ada = new TestClient(cluster, 1).open();
+  for (let i = 0; i < 24; i++) ada.call([`SET k${i} ${"v".repeat(50)}`]);
+  cluster.restart(3);
+  cluster.runFor(1_000);
+  const { replica, disk } = cluster.host(3);
+  const now = cluster.now as Millis;
+  const loads = new Set<Digest>();
+  for (let i = 0; i < 200; i++) {
+    const query = signedQuery(i, [`GET k${i % 8}`, `GET k${8 + i % 8}`]);
+    for (const digest of replica!.step({ kind: "query", query }, now).loads) loads.add(digest);
+  }
+  asked = 0;
+  for (let i = 0; i < 50; i++) replica!.step({ kind: "alarm" }, now);
+  assertEquals(asked, 0);
+  let answers = 0;
+  for (let rounds = 0; answers < 200; rounds++) {
+    assertLess(rounds, 100);
+    const blobs = new Map([...loads].map((digest) => [digest, disk.blobs.get(digest)!]));
+    loads.clear();
+    const ready = replica!.step(blobs.size > 0 ? { kind: "loaded", blobs } : { kind: "alarm" }, now);
+    for (const digest of ready.loads) loads.add(digest);
+    answers += ready.answers.filter(({ outcome }) => typeof outcome !== "string").length;
+  }
 });
 
 for (let seed = 1; seed <= 10; seed++) {

@@ -52,6 +52,7 @@ const surplus = inFile("src/core/ordering/surplus.ts");
 const identity = inFile("src/node/storage/identity.ts");
 const clusterMember = inFile("src/node/epochs/cluster_member.ts");
 const fairness = inFile("src/core/views/fairness.ts");
+const queries = inFile("src/core/upkeep/queries.ts");
 const logRequests = inFile("src/core/checkpoints/log_requests.ts");
 const resending = inFile("src/core/upkeep/retransmission.ts");
 const rotating = inFile("src/runtime/identity/key_rotation.ts");
@@ -632,6 +633,12 @@ export const PROOFS: readonly ProofMutant[] = [
     why: "each repeated status of a replica that started draws a view-change, which may have hundreds of kilobytes",
     edits: [resending("  remindedAt.set(replica, step.now);\n", "")],
     tests: ["tests/core/replays_test.ts"],
+  },
+  {
+    name: "queries-that-load-cost-each-step",
+    why: "readers whose queries wait for the store slow down each step of the replica",
+    edits: [queries("if (awaits.length === 0) awaits.push(", "awaits.splice(0, awaits.length, ")],
+    tests: ["tests/core/queries_test.ts"],
   },
   {
     name: "one-at-a-time-is-fair",

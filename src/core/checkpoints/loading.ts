@@ -12,23 +12,44 @@ import type { ChunkNeed } from "../state_machine.ts";
 import type { Load } from "./transfer.ts";
 import type { Step } from "../step.ts";
 
-/** Whether these operations can be executed, or answered, now. If not, requests the chunks that they need. */
+/** Whether these operations can be executed now. If not, requests the chunks that they need. */
 export function isReadyFor(step: Step, operations: () => readonly Uint8Array[]): boolean {
   const { stateMachine } = step.env;
   const { lazyLoading } = stateMachine;
   return !lazyLoading || haveChunks(step, needsOf(stateMachine, lazyLoading, operations()));
 }
 
+/** The blobs without which these operations can't be answered now. They are requested. */
+export function missingFor(step: Step, operations: () => readonly Uint8Array[]): readonly Digest[] {
+  const { stateMachine } = step.env;
+  const { lazyLoading } = stateMachine;
+  return lazyLoading ? missingChunks(step, needsOf(stateMachine, lazyLoading, operations())) : [];
+}
+
 /** Whether all these chunks of the state machine are loaded. If not, requests them. */
 export function haveChunks(step: Step, needs: readonly ChunkNeed[]): boolean {
   if (needs.length === 0) return true;
-  for (const need of needs) {
-    const found = step.state.tree.find("m", need);
-    if ("page" in found) ask(step, found.page, { kind: "page" });
-    else for (const { id, digest } of found) ask(step, digest, { kind: "chunk", id });
-  }
+  missingChunks(step, needs);
   invariant(step.state.loads.size > 0, "loading", "what the state machine needs is in the state");
   return false;
+}
+
+/** The blobs to load for these chunks of the state machine. They are requested. */
+export function missingChunks(step: Step, needs: readonly ChunkNeed[]): readonly Digest[] {
+  const missing = new Set<Digest>();
+  for (const need of needs) {
+    const found = step.state.tree.find("m", need);
+    if ("page" in found) {
+      missing.add(found.page);
+      ask(step, found.page, { kind: "page" });
+    } else {
+      for (const { id, digest } of found) {
+        missing.add(digest);
+        ask(step, digest, { kind: "chunk", id });
+      }
+    }
+  }
+  return [...missing];
 }
 
 /** Whether no page is missing. Otherwise requests the missing ones. */

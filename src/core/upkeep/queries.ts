@@ -23,7 +23,7 @@
 import { isOver } from "../epochs/configure.ts";
 import { callMachine, type Notes } from "../ordering/execution.ts";
 import { type Millis, sequenceNumber } from "../messages/ids.ts";
-import { haveChunks, isReadyFor } from "../checkpoints/loading.ts";
+import { missingChunks, missingFor } from "../checkpoints/loading.ts";
 import { isNextVersions } from "../epochs/migration.ts";
 import type { Result, Verified } from "../messages/messages.ts";
 import type { QueryRefusal, SignedQuery } from "../messages/queries.ts";
@@ -46,7 +46,7 @@ export function onQuery(step: Step, query: Verified<SignedQuery>): void {
   const refusal = refusalOf(step) ?? (state.queries.length >= MAX_WAITING ? "overloaded" : null);
   if (refusal) return step.answer({ query: query.digest, outcome: refusal });
   const through = sequenceNumber(Math.max(state.lastExecuted, state.log.highestPrepared()));
-  state.queries.push({ query, through, until: (step.now + MAX_WAIT_MS) as Millis, isLoading: false });
+  state.queries.push({ query, through, until: (step.now + MAX_WAIT_MS) as Millis, isLoading: false, awaits: [] });
 }
 
 /** Answers the queries that are due, up to {@linkcode ANSWERS_PER_STEP} operations and those of the last query beyond it. */
@@ -58,16 +58,28 @@ export function answerQueries(step: Step): void {
   for (const waiting of state.queries.splice(0)) {
     const { query, until } = waiting;
     const isNow = isDue(step, waiting) && room > 0;
-    waiting.isLoading = isNow && !refusal &&
-      (state.sealing?.blocks || !isReadyFor(step, () => query.message.operations));
+    waiting.isLoading = isNow && !refusal && lacksChunks(step, waiting);
     if (refusal) step.answer({ query: query.digest, outcome: refusal });
-    else if (isNow && !waiting.isLoading && answer(step, query)) room -= query.message.operations.length;
+    else if (isNow && !waiting.isLoading && answer(step, waiting)) room -= query.message.operations.length;
     else {
       if (isNow) waiting.isLoading = true;
       if (step.now < until || (!waiting.isLoading && isDue(step, waiting))) state.queries.push(waiting);
       else step.answer({ query: query.digest, outcome: "too-late" });
     }
   }
+}
+
+/**
+ * Whether chunks that the query needs are not loaded. The machine is asked only when all blobs have arrived that were missing the last time:
+ * each step comes here, and a thousand queries may wait.
+ */
+function lacksChunks(step: Step, waiting: WaitingQuery): boolean {
+  const { loads, sealing } = step.state;
+  if (sealing?.blocks) return true;
+  const { awaits } = waiting;
+  while (awaits.length > 0 && !loads.has(awaits.at(-1)!)) awaits.pop();
+  if (awaits.length === 0) awaits.push(...missingFor(step, () => waiting.query.message.operations));
+  return awaits.length > 0;
 }
 
 /** When the next query can be answered: at once, if more were due than one step answers; otherwise `null`. */
@@ -80,7 +92,7 @@ function isDue({ state }: Step, { through }: WaitingQuery): boolean {
 }
 
 /** Answers a query. Returns false if a part of the state must be loaded first. */
-function answer(step: Step, { message, digest }: SignedQuery): boolean {
+function answer(step: Step, { query: { message, digest }, awaits }: WaitingQuery): boolean {
   const { state: { lastExecuted: sequence, agreedTime: timestamp, view }, env } = step;
   const context = { sequence, timestamp, client: message.client };
   const notes: Notes = { failures: [], needs: [], configured: null };
@@ -93,7 +105,10 @@ function answer(step: Step, { message, digest }: SignedQuery): boolean {
     if (bytes > MAX_ANSWER_BYTES && results.length > 0) break;
     results.push(result);
   }
-  if (notes.needs.length > 0) return haveChunks(step, notes.needs);
+  if (notes.needs.length > 0) {
+    awaits.push(...missingChunks(step, notes.needs));
+    return false;
+  }
   for (const failure of notes.failures) step.event(failure);
   step.answer({ query: digest, outcome: { kind: "query-reply", replica: step.self, view, query: digest, results } });
   return true;
