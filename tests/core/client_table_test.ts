@@ -172,3 +172,21 @@ Deno.test("equal client tables have equal chunks, whatever their history", () =>
   });
   assertEquals(one, two);
 });
+
+Deno.test("a session is found by the request that opened it, until it is evicted, and again once that is undone", () => {
+  const fixture = new Fixture({ maxSessions: 1, sessionIdleMs: 0 });
+  const { table } = fixture;
+  const isOpen = (client: string, nonce: number) => {
+    const request = { kind: "request", client: client.repeat(64) as ClientId, session: 0, timestamp: nonce } as const;
+    const opening: ClientRequest = { ...request, lowestUnanswered: 1, operations: [] };
+    return table.lookup(opening, hash(utf8.encode("")), fixture.sequence as SequenceNumber)?.map(show).join() ?? null;
+  };
+  assertEquals(fixture.open("c", 7), "ok 1");
+  assertEquals([isOpen("c", 7), isOpen("c", 8), isOpen("d", 7)], ["ok 1", null, null]);
+  table.mark();
+  fixture.now++;
+  assertEquals([fixture.open("d", 7), isOpen("c", 7), isOpen("d", 7)], ["ok 2", null, "ok 2"]);
+  assertEquals([fixture.open("c", 7), isOpen("c", 7), isOpen("d", 7)], ["ok 3", "ok 3", null], "opened anew");
+  table.undo();
+  assertEquals([isOpen("c", 7), isOpen("d", 7)], ["ok 1", null]);
+});

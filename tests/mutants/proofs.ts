@@ -53,6 +53,8 @@ const identity = inFile("src/node/storage/identity.ts");
 const clusterMember = inFile("src/node/epochs/cluster_member.ts");
 const fairness = inFile("src/core/views/fairness.ts");
 const queries = inFile("src/core/upkeep/queries.ts");
+const answers = inFile("src/core/ordering/answers.ts");
+const sessions = inFile("src/core/clients/sessions.ts");
 const logRequests = inFile("src/core/checkpoints/log_requests.ts");
 const resending = inFile("src/core/upkeep/retransmission.ts");
 const rotating = inFile("src/runtime/identity/key_rotation.ts");
@@ -639,6 +641,23 @@ export const PROOFS: readonly ProofMutant[] = [
     why: "readers whose queries wait for the store slow down each step of the replica",
     edits: [queries("if (awaits.length === 0) awaits.push(", "awaits.splice(0, awaits.length, ")],
     tests: ["tests/core/queries_test.ts"],
+  },
+  {
+    name: "outcomes-looked-up-each-step",
+    why: "strangers whose requests wait slow down each step of a replica that suspects its primary",
+    edits: [answers("  if (pending.lookedUpAt === lastExecuted) return false;\n", "")],
+    tests: ["tests/core/answers_test.ts"],
+  },
+  {
+    name: "evicted-session-is-found",
+    why: "a client whose session was evicted is told that it is open",
+    edits: [
+      sessions(
+        "if (this.#byOpening.get(opening)?.id === session.id) this.#byOpening.delete(opening);",
+        "void opening;",
+      ),
+    ],
+    tests: ["tests/core/client_table_test.ts"],
   },
   {
     name: "one-at-a-time-is-fair",

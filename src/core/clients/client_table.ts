@@ -12,6 +12,7 @@
  */
 import { ClientNames } from "./client_names.ts";
 import { Idlest, makeRoom, type Moment } from "./client_room.ts";
+import { keyOf, type Session, sessionKey, Sessions } from "./sessions.ts";
 import { Undoing } from "./undoing.ts";
 import type { Limits } from "../config.ts";
 import type { ClientId, Digest, Millis, SequenceNumber } from "../messages/ids.ts";
@@ -19,26 +20,15 @@ import type { Environment, Plain } from "../io.ts";
 import type { ClientRequest, GatewayOperation, GatewayRequest, Result } from "../messages/messages.ts";
 import { refusal, refuse, refuseReused, UNORDERED } from "./refusals.ts";
 import type { ChunkChange } from "../tree/state_tree.ts";
-import { decodeReplies, encodeReplies, storedBytes, type StoredReply, storedReply } from "./stored_replies.ts";
+import { decodeReplies, encodeReplies, storedBytes, storedReply } from "./stored_replies.ts";
 import { ChangedKeys } from "../tree/changed_keys.ts";
 import { utf8 } from "../tree/text.ts";
-
-interface Session {
-  readonly client: ClientId;
-  readonly id: number;
-  readonly nonce: number;
-  /** The client holds the replies to all timestamps below this one; they are no longer stored. */
-  lowestUnanswered: number;
-  lastUsed: Millis;
-  /** Stored replies by timestamp, within [lowestUnanswered, lowestUnanswered + window). */
-  readonly replies: Map<number, StoredReply>;
-}
 
 /** The client table. */
 export class ClientTable {
   readonly #env: Pick<Environment, "hash" | "pack" | "unpack">;
   readonly #limits: Limits;
-  readonly #sessions = new Map<string, Session>();
+  readonly #sessions = new Sessions();
   readonly #names: ClientNames;
   /** The sessions that changed since the last checkpoint. */
   readonly #changed = new ChangedKeys<Session | undefined>((key) => copied(this.#sessions.get(key)));
@@ -91,7 +81,7 @@ export class ClientTable {
    */
   lookup(request: ClientRequest, digest: Digest, executed: SequenceNumber): readonly Result[] | null {
     if (request.session === 0) {
-      const session = this.#opened(request);
+      const session = this.#sessions.openedBy(request.client, request.timestamp);
       return session && [opened(session)];
     }
     const session = this.#sessions.get(sessionKey(request.client, request.session));
@@ -201,7 +191,7 @@ export class ClientTable {
    * evicts no active client.
    */
   #open(request: ClientRequest, at: Moment): Result {
-    const before = this.#opened(request);
+    const before = this.#sessions.openedBy(request.client, request.timestamp);
     if (before) return opened(before);
     const { maxSessions, sessionIdleMs } = this.#limits;
     const taken = this.#sessions.has(sessionKey(request.client, at.sequence)); // one opening per client and batch
@@ -226,14 +216,6 @@ export class ClientTable {
     this.#changed.touch(keyOf(session));
     this.#sessions.set(keyOf(session), session);
     return opened(session);
-  }
-
-  /** The session that this opening request has already opened. */
-  #opened({ client, timestamp }: ClientRequest): Session | null {
-    for (const session of this.#sessions.values()) {
-      if (session.client === client && session.nonce === timestamp) return session;
-    }
-    return null;
   }
 
   #acknowledge(session: Session, request: ClientRequest): void {
@@ -277,14 +259,6 @@ function opened(session: Session): Result {
 
 function copyOf(session: Session): Session {
   return { ...session, replies: new Map(session.replies) };
-}
-
-function sessionKey(client: ClientId, id: number): string {
-  return `${client}/${id}`;
-}
-
-function keyOf({ client, id }: Session): string {
-  return sessionKey(client, id);
 }
 
 function copied(session: Session | undefined): Session | undefined {

@@ -31,10 +31,12 @@ function addressOf(message: AnyRequest): OutgoingReply["to"] {
 /**
  * Removes and answers all pending requests whose outcome is known by now, in whatever way. They were executed in
  * numbers that this replica skipped or under another digest, their timestamp was given up, their session was evicted,
- * or they have expired. Returns whether there were any.
+ * or they have expired. Returns whether there were any. Outcomes follow from what was executed, and each request was looked up when it came.
  */
 export function removeAnswered(step: Step): boolean {
-  const { pending } = step.state;
+  const { pending, lastExecuted } = step.state;
+  if (pending.lookedUpAt === lastExecuted) return false;
+  pending.lookedUpAt = lastExecuted;
   let some = false;
   for (const { request } of [...pending.entries()]) {
     const results = finalAnswerOf(step.state, request);

@@ -78,6 +78,8 @@ export class PendingRequests {
   #bytes = 0;
   #proposed = 0;
   #proposedBytes = 0;
+  /** The last executed number when the outcomes of all were last looked up; -1: never. */
+  lookedUpAt = -1;
   /** Watches how fair the primary is. */
   readonly fairness: Fairness = new Fairness();
 
