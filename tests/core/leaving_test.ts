@@ -125,6 +125,23 @@ Deno.test("a primary that is asked to stop hands over within two round trips, wi
   assertEquals(ada.call(["x=5"]).map(show), ["ok 6"]);
 });
 
+Deno.test("who is asked to stop hands over nothing if it is no primary, is alone, waits for its view, or may not vote yet", () => {
+  const cluster = new Cluster();
+  new TestClient(cluster, 1).open();
+  const handsOver = (id: number, of = cluster) => {
+    const { records, messages } = of.step(id, { kind: "hand-over" });
+    return records.some(({ kind }) => kind === "suspicion") || messages.length > 0;
+  };
+  assertEquals([1, 2, 3].map((id) => handsOver(id)), [false, false, false]);
+  assertEquals(handsOver(0, new Cluster({ n: 1 })), false);
+  cluster.filter = () => false;
+  cluster.restart(0); // it asks the others what it has sent
+  assertEquals(handsOver(0), false);
+  for (const suspicion of suspicionsOf(1, [2, 3])) cluster.step(1, { kind: "suspicion", suspicion });
+  assertEquals([statusOf(cluster, 1).primary, statusOf(cluster, 1).active], [1, false]);
+  assertEquals(handsOver(1), false);
+});
+
 Deno.test("a replica that asks for hand-overs again and again gets one per half minute", () => {
   const cluster = new Cluster();
   new TestClient(cluster, 1).open();
