@@ -1,11 +1,10 @@
 import { assertEquals, assertGreater } from "@std/assert";
-import { millis } from "../../src/core/messages/ids.ts";
 import { createJitter } from "../../src/node/async/backoff.ts";
 import { OtherInstances } from "../../src/node/durable/other_instances.ts";
 import { ManualTimer } from "./_manual_timer.ts";
 
 function instances() {
-  const timer = new ManualTimer(millis(1_000));
+  const timer = new ManualTimer();
   const others = new OtherInstances({
     timer,
     jitter: createJitter(1),
