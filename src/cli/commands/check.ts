@@ -11,6 +11,7 @@ import { EXIT } from "../cli_error.ts";
 import { type FoundCluster, readCluster, usualClusters } from "../find_cluster.ts";
 import { genesisSigners, signersText } from "../genesis/signatures.ts";
 import { followMembers } from "../members/follow.ts";
+import { sayForks } from "../check/forks.ts";
 import { keepIn, KeptChain } from "../members/kept_chain.ts";
 import { tableOf } from "../members/words.ts";
 import { CHAIN_FLAG, CLUSTER_FLAG } from "../parser/flags.ts";
@@ -111,7 +112,9 @@ async function examine(
 /** Goes on to the present epoch, and asks its members. */
 async function askAll(kept: KeptChain, { token, terminal }: Asking): Promise<readonly MemberReport[]> {
   terminal.progress("asking for the present epoch…");
-  await keepIn(kept, (await followMembers(kept.followed)).links, terminal);
+  const followed = await followMembers(kept.followed);
+  sayForks(followed, terminal);
+  await keepIn(kept, followed.links, terminal);
   const { replicas } = kept.present.genesis;
   const waiting = new Set(replicas.map(({ name }) => name));
   const tell = () => {

@@ -10,6 +10,7 @@ import type { ClusterFile } from "../../wire/mod.ts";
 import { ask, boundedJson, plainText } from "../check/answers.ts";
 import { CliError, EXIT, reasonOf } from "../cli_error.ts";
 import type { FoundCluster } from "../find_cluster.ts";
+import { checkKnown, type Fork, forkAmong, forkIn } from "../check/forks.ts";
 import { linksOf } from "./chain_file.ts";
 
 /** How long a member has for an answer, ms. */
@@ -44,6 +45,8 @@ export interface Followed {
   readonly links: readonly Uint8Array[];
   /** The last answer of each member that was asked, by its URL. */
   readonly answers: ReadonlyMap<string, Answer>;
+  /** Who shows another chain than the one that was known before. */
+  readonly forks: readonly Fork[];
 }
 
 /** Follows links offline. @throws {CliError} if they do not follow from the genesis. */
@@ -55,7 +58,7 @@ export async function followLinks(
   const id = clusterId(cluster.genesis);
   try {
     const epochs = await followChain(firstEpoch(cluster, id), links, CHAIN_CRYPTO);
-    return { cluster: id, epochs, present: epochs.at(-1)!, links, answers: new Map() };
+    return { cluster: id, epochs, present: epochs.at(-1)!, links, answers: new Map(), forks: [] };
   } catch (error) {
     throw new CliError(`${place}: ${reasonOf(error)}`, EXIT.no, {
       next:
@@ -67,8 +70,8 @@ export async function followLinks(
 
 /**
  * Asks running members for what comes after `from`, until nobody knows more. Each link proves itself, so one honest
- * member is enough.
- * @throws {CliError} if the chain does not end.
+ * member is enough. Who shows another chain is noted.
+ * @throws {CliError} if the chain does not end, or there are two that go on from `from`.
  */
 export async function followMembers(
   from: Followed,
@@ -83,7 +86,11 @@ export async function followMembers(
       answers.set(answer.url, answer);
       if (known === before) known = await extended(known, answer);
     }
-    if (known === before) return { ...known, answers };
+    if (known === before) {
+      const forks = await forksIn(known, answers.values());
+      checkKnown(from.present.number, forks, known);
+      return { ...known, answers, forks };
+    }
     if (known.links.reduce((sum, { length }) => sum + length, 0) <= maxChainBytes) continue;
     throw new CliError(
       `the chain: expected at most ${maxChainBytes} bytes, got more, in ${known.links.length} links`,
@@ -111,6 +118,22 @@ async function extended(known: Followed, { links, cluster }: Answer): Promise<Fo
   } catch {
     return known; // it lies; another one may not
   }
+}
+
+async function forksIn(known: Followed, answers: Iterable<Answer>): Promise<readonly Fork[]> {
+  const asked = [...answers].filter(({ cluster, epoch }) => cluster === known.cluster && epoch !== null);
+  const found = await Promise.all(asked.map(({ url, epoch }) => forkAt(known, url, epoch!)));
+  return found.filter((fork) => fork !== null);
+}
+
+/** Whether the server at a URL, which says that it is in this epoch, is on another chain than the known one. */
+export async function forkAt(known: Followed, url: string, epoch: number): Promise<Fork | null> {
+  const number = Math.min(epoch, known.present.number);
+  if (number === 0) return null;
+  const { links: [link] } = await askEpochs(url, number - 1);
+  const fork = link ? await forkIn(known, { url, link, number }) : null;
+  if (fork !== null) return fork === "same" ? null : fork;
+  return await forkAmong(known, url, (await askEpochs(url, 0)).links);
 }
 
 /** Asks one member. Never rejects. */

@@ -61,7 +61,7 @@ export async function submit(submission: Submission): Promise<Submitted> {
   await keepIn(kept, now.links, submission.terminal);
   if (now.epochs[number]?.context === hash) return await inForce(null, now, submission);
   if (now.present.number >= number) throw wrongEpoch(path, number, now.present.number);
-  await askNewMembers(now.present, proposal.configuration);
+  await askNewMembers(now, proposal.configuration);
   const operation = operationOf(now.present, proposal);
   const { key, timeout = DEFAULT_TIMEOUT, terminal } = submission;
   const values = { timeout, ...(key !== undefined && { key }) };

@@ -10,6 +10,7 @@ import { readKey } from "../../key_file.ts";
 import { chainJson, isChainText } from "../../members/chain_file.ts";
 import { CHANGE_FLAGS, proposalOf } from "../../members/changes.ts";
 import { type Followed, presentOf } from "../../members/follow.ts";
+import { sayForks } from "../../check/forks.ts";
 import { keepIn, KeptChain } from "../../members/kept_chain.ts";
 import { stateFileOf } from "../../members/key_schedule.ts";
 import { membersShown, type Shown } from "../../members/list.ts";
@@ -136,7 +137,7 @@ async function propose(call: MembersCall, file: string): Promise<Shown> {
   const { found, followed } = await present(call);
   const proposal = proposalOf(followed.present, call.values);
   checkNewKeys(followed.present, proposal.configuration);
-  await askNewMembers(followed.present, proposal.configuration);
+  await askNewMembers(followed, proposal.configuration);
   await writeNewProposal(path, proposal, followed.links);
   const shown = shownOf(path, await readProposal(path, found));
   return {
@@ -277,6 +278,7 @@ async function present(
   const isKnown = kept.links.length > 0 || (chain !== undefined && (isChainText(chain) || exists(chain)));
   const links = isKnown ? kept.links : undefined;
   const followed = await presentOf(found, { links, further: values.from === undefined ? [] : [values.from] });
+  sayForks(followed, terminal);
   await keepIn(kept, followed.links, terminal);
   return { found, followed };
 }

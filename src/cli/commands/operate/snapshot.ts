@@ -12,6 +12,7 @@ import { READ_TOKEN_FLAG, readToken } from "../../check/read_token.ts";
 import { CliError, EXIT, isSystemError, reasonOf } from "../../cli_error.ts";
 import { findCluster } from "../../find_cluster.ts";
 import { loadSafely } from "../../machine/load_safely.ts";
+import { sayForks } from "../../check/forks.ts";
 import { keepIn, KeptChain } from "../../members/kept_chain.ts";
 import { followMembers } from "../../members/follow.ts";
 import { natural } from "../../numbers.ts";
@@ -121,7 +122,9 @@ async function save({ values, terminal }: Call<typeof FLAGS>, folder: string) {
   const found = await findCluster(values.cluster);
   const kept = await KeptChain.open(found, values.chain);
   terminal.progress("asking the members…");
-  await keepIn(kept, (await followMembers(kept.followed)).links, terminal);
+  const followed = await followMembers(kept.followed);
+  sayForks(followed, terminal);
+  await keepIn(kept, followed.links, terminal);
   const token = readToken(values["read-token-file"]);
   const timeoutMs = values.timeout === undefined ? DEFAULT_TIMEOUT_MS : durationMs("--timeout", values.timeout);
   const { genesis: { replicas }, urls } = kept.present;
