@@ -443,3 +443,23 @@ Deno.test("a liar that claims a lost disk to the backups, in a status of a numbe
   assertEquals(all.map(({ view }) => view as number), [0, 0, 0]);
   assertEquals(all.map(({ lastExecuted }) => lastExecuted), [high, high, high], "the log is filled");
 });
+
+Deno.test("a replica notes the view-changes that the others return to it, after a lost disk and on an old copy", () => {
+  const cluster = new Cluster();
+  new TestClient(cluster, 1).open();
+  cluster.filter = () => false;
+  const said = {
+    replica: 3 as ReplicaId,
+    view: 5 as View,
+    stable: [],
+    prepared: [],
+    suspicions: suspicionsOf(5, [1, 2]),
+  };
+  const own = signed<ViewChange>({ kind: "view-change", ...said });
+  cluster.step(3, { kind: "view-change", viewChange: own }); // its store knows of no view but the first
+  assertEquals([recovering(cluster, 3), cluster.host(3).disk.lostDisk?.left], [true, 5 as View]);
+  cluster.loseDisk(3);
+  assertEquals(cluster.host(3).disk.lostDisk!.left, 0 as View);
+  cluster.step(3, { kind: "view-change", viewChange: own });
+  assertEquals(cluster.host(3).disk.lostDisk!.left, 5 as View);
+});

@@ -138,8 +138,9 @@ Deno.test("a replica that missed the new-view gets it again, because its status 
   const request = ada.request(["x=1"]);
   cluster.submit(request);
   cluster.runUntil(() => cluster.host(2).replica!.status().view === 1 && cluster.host(2).replica!.status().active);
+  cluster.runFor(2_000); // by now its view-change, which it repeats, has drawn one from everybody
   cluster.filter = () => true;
-  cluster.runUntil(() => cluster.host(3).replica!.status().active, 500);
+  cluster.runUntil(() => cluster.host(3).replica!.status().active, 2_500);
   cluster.runUntil(() => cluster.accepted(request.digest) !== null, 500);
 });
 
