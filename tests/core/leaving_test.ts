@@ -125,6 +125,41 @@ Deno.test("a primary that is asked to stop hands over within two round trips, wi
   assertEquals(ada.call(["x=5"]).map(show), ["ok 6"]);
 });
 
+Deno.test("suspicions that were lost are repeated, and those about a view that has started are not", () => {
+  const cluster = new Cluster();
+  const ada = new TestClient(cluster, 1).open();
+  cluster.crash(0);
+  cluster.filter = (_from, _to, { kind }) => kind !== "suspicion";
+  const request = ada.request(["x=1"]);
+  cluster.submit(request);
+  cluster.runFor(2_000);
+  assertEquals(views(cluster), [0, 0, 0]);
+  cluster.filter = () => true;
+  cluster.runUntil(() => cluster.accepted(request.digest) !== null, 3_000, "the others hear of them");
+  const late: number[] = [];
+  cluster.onStep = (host, _input, { messages }) =>
+    void (messages.some(({ message }) => message.message.kind === "suspicion") && late.push(host.id));
+  cluster.runFor(10_000);
+  assertEquals(late, []);
+});
+
+Deno.test("a hand-over that a replica granted before it was stopped is as long ago as the clock says", () => {
+  const cluster = new Cluster();
+  new TestClient(cluster, 1).open();
+  cluster.filter = () => false;
+  const [said] = suspicionsOf(3, [3], statusOf(cluster, 1).lastExecuted);
+  cluster.deliver(1, signed({ ...claimOf(cluster, 1, 3, 3), number: 1_000_000_000 } as never));
+  cluster.deliver(1, signed({ ...said!.message, standing: "agrees" as const }));
+  const { disk, replica } = cluster.host(1);
+  const timers = timersOf(plainOf(replica!.timers()));
+  disk.timers = timers;
+  cluster.crash(1);
+  cluster.runFor(40_000);
+  cluster.start(1);
+  const kept = cluster.host(1).replica!.timers().handOvers;
+  assertEquals([kept.map(({ replica }) => replica as number), kept], [[3], timers.handOvers]);
+});
+
 Deno.test("who is asked to stop hands over nothing if it is no primary, is alone, waits for its view, or may not vote yet", () => {
   const cluster = new Cluster();
   new TestClient(cluster, 1).open();

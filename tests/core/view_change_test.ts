@@ -195,6 +195,15 @@ Deno.test("a silent primary is replaced after one timeout, one that is heard aft
   }
 });
 
+Deno.test("a replica wakes by itself when its primary's time is out, however seldom it sends a status", () => {
+  const cluster = new Cluster({ settings: { statusIntervalMs: 5_000, idleStatusMs: 10_000 } });
+  const ada = new TestClient(cluster, 1).open();
+  cluster.runFor(20_000);
+  cluster.crash(0);
+  cluster.submit(ada.request(["x=1"]));
+  cluster.runUntil(() => viewOf(cluster, 1) === 1, 1_000, "the next view");
+});
+
 Deno.test("a new primary that is silent too is given up long before one that is heard", () => {
   for (const [heard, timeouts] of [[false, 1 + 2 / 8], [true, 1 + 2]] as const) {
     const cluster = new Cluster({ n: 7, settings: { viewTimeoutMs: 1_000, slowPrimaryMs: 60_000 } });
