@@ -21,16 +21,17 @@ Deno.test("each test file of the repository runs, and runs once", () => {
   assertEquals(elsewhere.sort(), all);
 });
 
-Deno.test("files that wait stay alone, a long one comes first, and others of one folder that leave nothing open are loaded together", () => {
-  const files = Array.from({ length: 13 }, (_, i) => `tests/core/a${i}_test.ts`);
+Deno.test("files that wait stay alone, a long one comes first, and others of one room that leave nothing open are loaded together", () => {
+  const files = Array.from({ length: 4 }, (_, i) => `tests/testing/a${i}_test.ts`);
   const { waiting, computing } = planOf([
-    ...["tests/api_test.ts", ...files, "tests/core/view_change_test.ts"],
-    ...["tests/core/open_test.ts", "tests/e2e/a_test.ts", "tests/e2e/failover_test.ts"],
+    ...["tests/api_test.ts", ...files, "tests/core/a_test.ts", "tests/fuzz/a_test.ts", "tests/testing/kinds_test.ts"],
+    ...["tests/core/open_test.ts", "tests/wire/a_test.ts", "tests/e2e/a_test.ts", "tests/e2e/failover_test.ts"],
   ], (path) => path.includes("open") ? "Deno.test({ sanitizeOps: false })" : undefined);
   assertEquals(waiting, ["tests/e2e/failover_test.ts", "tests/e2e/a_test.ts"]);
   assertEquals(computing.map(({ name, files }) => [name, files.length]), [
-    ...[["core_view_change", 1], ["core_open", 1], ["core_1", 7], ["core_2", 6], ["tests_1", 1]],
+    ...[["testing_1", 3], ["testing_2", 2], ["core_1", 2], ["others_1", 2], ["core_open", 1]],
   ]);
+  assertEquals(computing[0]!.files[0], "tests/testing/kinds_test.ts");
 });
 
 Deno.test("--ignore leaves out files and folders, and a path is told from other arguments", () => {

@@ -1,14 +1,15 @@
 /**
  * Which test files run beside which, and in what order.
  *
- * A file that is loaded by itself costs a third of a second of CPU: its thread compiles the whole package anew. So files that only compute are
- * loaded together, a few of one folder at a time. Files that start processes, or wait for real time, stay alone: many of them wait at once.
+ * Each thread compiles the whole package anew, and V8 optimizes it anew: that costs a file which is loaded by itself a third of a second of
+ * CPU, and one that simulates clusters about three. So files that compute alike are loaded together, and few threads have them all. Files that
+ * start processes, or wait for real time, stay alone: many of them wait at once.
  *
  * @module
  */
 import { textOf } from "./files.ts";
 
-/** The files that take longest, the longest first: 8 s of CPU and more, or 20 s of waiting. Each runs alone. */
+/** The files that take longest, the longest first: 8 s of CPU and more, or 20 s of waiting. */
 export const LONGEST: readonly string[] = [
   "tests/e2e/failover_test.ts",
   "tests/docs_test.ts",
@@ -33,8 +34,14 @@ export const LONGEST: readonly string[] = [
   "tests/core/view_change_test.ts",
 ];
 
-/** The folders that compute longest, the longest first: simulations, signatures, disks. */
-const HEAVY: readonly string[] = ["tests/testing", "tests/stores", "tests/node", "tests/core", "tests/fuzz"];
+/** Folders whose files are loaded together, in so many parts; those that compute longest come first. The other ones are together, too. */
+const ROOMS: readonly (readonly [folders: readonly string[], parts: number])[] = [
+  [["tests/testing"], 2],
+  [["tests/core", "tests/fuzz"], 1],
+  [["tests/node"], 1],
+  [["tests/cli"], 1],
+  [["tests/stores"], 1],
+];
 
 /** Folders and files that start processes, or wait for real time. */
 const WAITING: readonly string[] = [
@@ -49,12 +56,9 @@ const WAITING: readonly string[] = [
   ...["tests/docs_test.ts", "tests/examples_test.ts", "tests/readme_test.ts", "tests/site_test.ts"],
 ];
 
-/** So many files are loaded together at most. */
-const TOGETHER = 12;
-
 /** Files that are loaded together. */
 export interface Together {
-  /** Of the file, or of the folder and the part. */
+  /** Of the file, or of the first folder and the part. */
   readonly name: string;
   readonly files: readonly string[];
 }
@@ -74,28 +78,26 @@ const LEAVES_OPEN = /\bsanitize(?:Ops|Resources): false\b/;
 export function planOf(files: readonly string[], text: (path: string) => string | undefined = textOf): TestPlan {
   const isWaiting = (file: string) => WAITING.some((path) => file === path || file.startsWith(`${path}/`));
   const isLong = (file: string) => LONGEST.includes(file);
-  const isAlone = (file: string) => isLong(file) || LEAVES_OPEN.test(text(file) ?? "");
+  const isAlone = (file: string) => LEAVES_OPEN.test(text(file) ?? "");
   const ordered = [...LONGEST.filter((file) => files.includes(file)), ...files.filter((file) => !isLong(file))];
   const computing = ordered.filter((file) => !isWaiting(file));
-  const folders = Map.groupBy(
-    computing.filter((file) => !isAlone(file)),
-    (file) => file.slice(0, file.lastIndexOf("/")),
-  );
+  const rooms = Map.groupBy(computing.filter((file) => !isAlone(file)), roomOf);
   return {
     waiting: ordered.filter(isWaiting),
     computing: [
+      ...[...rooms].sort(([one], [other]) => one - other).flatMap(([room, members]) => {
+        const [[folder], parts] = ROOMS[room] ?? [["others"], 1];
+        return inParts(members, parts).map((files, part) => ({ name: `${nameOf(folder!)}_${part + 1}`, files }));
+      }),
       ...computing.filter(isAlone).map((file) => ({ name: nameOf(file), files: [file] })),
-      ...[...folders].sort(([one], [other]) => rank(one) - rank(other)).flatMap(([folder, members]) =>
-        inParts(members, TOGETHER).map((files, part) => ({ name: `${nameOf(folder)}_${part + 1}`, files }))
-      ),
     ],
   };
 }
 
-/** Where a folder stands in the order of those that compute. */
-function rank(folder: string): number {
-  const at = HEAVY.indexOf(folder);
-  return at < 0 ? HEAVY.length : at;
+/** The place of a file's room in the list of rooms; of any other file, the place after the last one. */
+function roomOf(file: string): number {
+  const at = ROOMS.findIndex(([folders]) => folders.includes(file.slice(0, file.lastIndexOf("/"))));
+  return at < 0 ? ROOMS.length : at;
 }
 
 /** A file name that tells a path below tests/. */
@@ -103,8 +105,8 @@ function nameOf(path: string): string {
   return path.replace(/^tests\//, "").replace(/_test\.ts$/, "").replaceAll("/", "_");
 }
 
-/** As few parts of at most so many as there must be, of about the same size. */
+/** Parts of about the same size; fewer if there are fewer items. */
 function inParts<T>(items: readonly T[], most: number): readonly (readonly T[])[] {
-  const parts = Math.ceil(items.length / most);
+  const parts = Math.min(most, items.length);
   return Array.from({ length: parts }, (_, part) => items.filter((_, index) => index % parts === part));
 }
