@@ -1,17 +1,22 @@
 /**
- * The documentation of every export: `lint` it, or `test` its examples.
+ * The documentation of every export: `lint` it, or `test` its examples. `types` checks those of the examples, and of the programs in texts;
+ * what has been checked, and is as it was, is not checked again.
  * @module
  */
-import { codeBlocks } from "./markdown.ts";
+import { codeBlocks, pagesWithPrograms } from "./markdown.ts";
 import { filesUnder, root, textOf } from "./files.ts";
 
 const { exports } = JSON.parse(textOf("deno.json")!) as { exports: Record<string, string> };
 const modules = Object.values(exports);
 const withExamples = ["mod.ts", ...filesUnder("src", ".ts")].filter((path) => hasExample(textOf(path) ?? ""));
 
-const commands: Record<string, readonly string[] | null> = {
-  lint: ["doc", "--lint", ...modules],
-  test: withExamples.length > 0 ? ["test", "-A", "--lock=tests/deno.lock", "--doc", ...withExamples] : null,
+const TEST = ["test", "-A", "--lock=tests/deno.lock", "--doc"];
+const types = [...TEST, "--quiet", "--no-run", ...withExamples, ...pagesWithPrograms()];
+
+const commands: Record<string, readonly (readonly string[])[]> = {
+  lint: [["doc", "--lint", ...modules]],
+  types: [types],
+  test: [types, ...withExamples.length > 0 ? [[...TEST, "--no-check", ...withExamples]] : []],
 };
 
 /** Whether a comment holds an example that `deno test --doc` would run. */
@@ -23,12 +28,12 @@ function hasExample(source: string): boolean {
 const EXCUSED =
   /^error\[private-type-ref\]: public type .* references private type '(?:Hono|Tracer|Meter|SpanContext)'$/;
 
-const command = commands[Deno.args[0] ?? ""];
-if (command === undefined) {
+const chosen = commands[Deno.args[0] ?? ""];
+if (chosen === undefined) {
   console.error(`usage: deno run -A tests/tools/docs.ts ${Object.keys(commands).join(" | ")}`);
   Deno.exit(2);
 }
-if (command !== null) {
+for (const command of chosen) {
   const isLint = command.includes("--lint");
   const child = new Deno.Command(Deno.execPath(), {
     args: [...command],
@@ -41,5 +46,5 @@ if (command !== null) {
   const errors = text.match(/^error\[.*$/gm) ?? [];
   const isExcused = code !== 0 && errors.length > 0 && errors.every((error) => EXCUSED.test(error));
   if (!isExcused) await Deno.stderr.write(new TextEncoder().encode(text));
-  Deno.exit(isExcused ? 0 : code);
+  if (code !== 0 && !isExcused) Deno.exit(code);
 }

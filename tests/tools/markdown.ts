@@ -2,6 +2,7 @@
  * What a test needs to know of a Markdown text: its code and its links.
  * @module
  */
+import { filesUnder, textOf } from "./files.ts";
 
 /** A fenced block of code. */
 export interface CodeBlock {
@@ -48,4 +49,15 @@ export function anchors(text: string): string[] {
   return [...headings].map(([, title]) =>
     title!.toLowerCase().replace(/[^\p{L}\p{N}\s_-]/gu, "").trim().replace(/\s/g, "-")
   );
+}
+
+/** The texts for people, in Markdown, that are there. */
+export function pages(): readonly string[] {
+  const folders = ["docs", "examples", "tests"].flatMap((folder) => filesUnder(folder, ".md"));
+  return ["README.md", "SECURITY.md", "CHANGELOG.md", ...folders].filter((path) => textOf(path) !== undefined);
+}
+
+/** Those with programs that run. */
+export function pagesWithPrograms(): readonly string[] {
+  return pages().filter((path) => codeBlocks(textOf(path)!).some(({ runs }) => runs));
 }

@@ -26,6 +26,8 @@ const TEST = [
  */
 const COMPUTING = "--v8-flags=--min-semi-space-size=16,--max-semi-space-size=16,--single-threaded-gc";
 const CHECK = ["check", "--quiet", "--lock=tests/deno.lock"];
+/** Of what the documentation shows. */
+const CHECK_EXAMPLES = ["run", "-A", "tests/tools/docs.ts", "types"];
 /** Lanes a core, for the files that wait. */
 const WAITING_PER_CORE = 2;
 /** The line before the failures, which come last. */
@@ -79,6 +81,7 @@ async function main(given: readonly string[]): Promise<number> {
         ? [{ what: "tests that compute", args: [...TEST, COMPUTING, ...given, ...modules], lanes: cores, isNice: true }]
         : []),
       { what: "types", args: CHECK, isNice: true },
+      { what: "types of examples", args: CHECK_EXAMPLES, isNice: true },
     ]);
   } finally {
     await Deno.remove(folder, { recursive: true });
