@@ -1,5 +1,6 @@
 /** Bundles for runtimes that don't read deno.json. */
 import { root } from "../tools/files.ts";
+import { shared } from "../tools/shared.ts";
 
 /** Bundles one module of this repository for workerd; gives the text. */
 export async function bundleForWorkerd(path: string): Promise<string> {
@@ -16,7 +17,11 @@ export async function bundleForBrowser(path: string): Promise<string> {
   return await bundle(path, ["--platform", "browser"]);
 }
 
-async function bundle(path: string, flags: readonly string[]): Promise<string> {
+function bundle(path: string, flags: readonly string[]): Promise<string> {
+  return shared(["bundle", ...flags, path].join(" "), () => bundleNow(path, flags));
+}
+
+async function bundleNow(path: string, flags: readonly string[]): Promise<string> {
   const output = await Deno.makeTempFile({ suffix: ".js" });
   try {
     const args = ["bundle", "--quiet", "--no-lock", "--format", "esm", ...flags, "--output", output, path];

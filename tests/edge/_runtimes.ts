@@ -1,4 +1,5 @@
 /** Other runtimes: the ones that are here, or from npm. */
+import { shared } from "../tools/shared.ts";
 
 /** The path of a Node of this major version, at least of this minor one. */
 export async function nodeOf(major: number, minor = 0): Promise<string> {
@@ -12,7 +13,11 @@ export function bun(): Promise<string> {
 }
 
 /** npx keeps what it has downloaded, for the next test and the next run. Two at once would write into one folder: the lock is on this file. */
-async function fromNpm(name: string): Promise<string> {
+function fromNpm(name: string): Promise<string> {
+  return shared(name, () => find(name));
+}
+
+async function find(name: string): Promise<string> {
   using file = await Deno.open(new URL(import.meta.url));
   await file.lock(true);
   return await outputOf("npx", "--yes", "-p", name, "which", name.split("@")[0]!);

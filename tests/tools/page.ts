@@ -8,6 +8,7 @@ import { build, stop } from "npm:esbuild@0.25.12";
 // deno-lint-ignore no-import-prefix -- likewise
 import { minify } from "npm:terser@5.44.1";
 import { bundledSimulator } from "../../src/cli/page/simulator.ts";
+import { shared } from "./shared.ts";
 
 const OUTPUT = new URL("../../src/page/assets.ts", import.meta.url);
 
@@ -42,9 +43,11 @@ export async function assets(): Promise<string> {
 }
 
 /** The text of `src/page/simulator.js` in the packages: smaller than what a checkout bundles when a page asks for it. */
-export async function packagedSimulator(): Promise<string> {
-  const { code } = await minify((await bundledSimulator())!, { module: true, compress: { passes: 2 } });
-  return code!;
+export function packagedSimulator(): Promise<string> {
+  return shared("packaged simulator", async () => {
+    const { code } = await minify((await bundledSimulator())!, { module: true, compress: { passes: 2 } });
+    return code!;
+  });
 }
 
 if (import.meta.main) {

@@ -12,6 +12,7 @@
 import { exists } from "../../src/cli/files.ts";
 import { filesUnder, root } from "./files.ts";
 import { linesOf } from "./lines.ts";
+import { SHARED_FOLDER } from "./shared.ts";
 import { TestOutput } from "./test_output.ts";
 import { planOf, type Together } from "./test_plan.ts";
 
@@ -43,6 +44,8 @@ interface Job {
   readonly lanes?: number;
   /** It yields to others. */
   readonly isNice?: boolean;
+  /** Where it keeps what its files share. */
+  readonly shared?: string;
   /** What it prints is shown as it is. */
   readonly isPlain?: boolean;
 }
@@ -73,12 +76,22 @@ async function main(given: readonly string[]): Promise<number> {
   const { waiting, computing } = planOf(filesFor(given, filesUnder("tests", "_test.ts")));
   const folder = await Deno.makeTempDir({ prefix: "pbft-tests-" });
   try {
+    const shared = `${folder}/shared`;
+    await Deno.mkdir(shared);
     const modules = await Promise.all(computing.map((part) => writeModule(folder, part)));
     // Without a file, deno test would run all.
     return await runAll([
-      ...(waiting.length > 0 ? [{ what: "tests that wait", args: [...TEST, ...given, ...waiting], lanes }] : []),
+      ...(waiting.length > 0
+        ? [{ what: "tests that wait", args: [...TEST, ...given, ...waiting], lanes, shared }]
+        : []),
       ...(modules.length > 0
-        ? [{ what: "tests that compute", args: [...TEST, COMPUTING, ...given, ...modules], lanes: cores, isNice: true }]
+        ? [{
+          what: "tests that compute",
+          args: [...TEST, COMPUTING, ...given, ...modules],
+          lanes: cores,
+          shared,
+          isNice: true,
+        }]
         : []),
       { what: "types", args: CHECK, isNice: true },
       { what: "types of examples", args: CHECK_EXAMPLES, isNice: true },
@@ -111,11 +124,11 @@ async function runAll(jobs: readonly Job[]): Promise<number> {
   return ended.find(({ code }) => code !== 0)?.code ?? 0;
 }
 
-function start({ args, lanes = 1, isNice = false, isPlain = false }: Job): Deno.ChildProcess {
+function start({ args, lanes = 1, shared, isNice = false, isPlain = false }: Job): Deno.ChildProcess {
   const nice = isNice && Deno.build.os !== "windows" ? ["nice", "-n", String(NICENESS)] : [];
   const [program, ...rest] = [...nice, Deno.execPath(), ...args];
   const output = isPlain ? "inherit" : "piped";
-  const env = { DENO_JOBS: String(lanes) };
+  const env = { DENO_JOBS: String(lanes), ...(shared !== undefined && { [SHARED_FOLDER]: shared }) };
   const options = { args: rest, cwd: root, env, stdout: output, stderr: output } as const;
   return new Deno.Command(program!, { ...options, stdin: "null", detached: true }).spawn();
 }
