@@ -54,11 +54,15 @@ async function violationWith(createCore: CoreMaker, drills: boolean, plans = CAL
   return null;
 }
 
+/** Short runs that together hold every drill; if the draws change, further ones hold the rest. */
+const DRILLED = [16, 30, 45, 40, 59, 11, ...Array.from({ length: 28 }, (_, i) => i + 1)];
+
 Deno.test("a few runs hold every drill and find no violation", async () => {
   const coverage = new Coverage();
   const missing = () => Object.keys(DRILLS).filter((name) => coverage.of("drill", name) === 0);
-  for (let seed = 1; missing().length > 0; seed++) {
-    assert(seed <= 28, missing().join());
+  for (let i = 0; missing().length > 0; i++) {
+    const seed = DRILLED[i];
+    assert(seed !== undefined, missing().join());
     const report = await run(drawPlan(seed, { replicas: 4 }), runOptionsOf({}));
     assertEquals(report.violation, null);
     coverage.add(report.coverage);

@@ -8,7 +8,8 @@ import { drawPlan, Random, run, runOptionsOf, type Stores } from "../../src/test
 import { Disk, SimulatedStore } from "../../src/testing/hosts/disk.ts";
 import { exerciseStores } from "../../src/testing/hosts/store_exercise.ts";
 
-const PLAN = drawPlan(2, { replicas: 4 });
+/** Short, and disks are lost in it. */
+const PLAN = drawPlan(39, { replicas: 4 });
 
 for (const kind of STORE_KINDS) {
   Deno.test(`on disks of kind ${kind} the same seed gives the same run, byte for byte`, async () => {

@@ -74,7 +74,7 @@ function operation(random: Random): Uint8Array {
 const query = (random: Random) =>
   random.chance(0.5) ? bank.encode("total") : bank.encode("balance", `a${random.int(0, 40)}`);
 
-for (const [profile, seed, runs] of [["crashes", 40, 4], ["edge", 50, 1], ["default", 60, 3]] as const) {
+for (const [profile, seed, runs] of [["crashes", 40, 4], ["edge", 51, 1], ["default", 60, 3]] as const) {
   Deno.test(`a typed machine is loaded by need: ${profile}`, async () => {
     let [loads, again] = [0, 0];
     const createCore: CoreMaker = (environment, storedState) => {
