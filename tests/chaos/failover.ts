@@ -35,16 +35,20 @@ export interface Round extends Waited {
   readonly lines: readonly { readonly afterMs: number; readonly text: string }[];
 }
 
-/** What a round does: how many are killed, or stopped; how many callers of each way there are. */
+/** What a round does: how many are killed, or stopped; how many callers of each way there are, and how long each waits after an answer. */
 export interface RoundOptions {
   readonly kill: number;
   readonly stop?: boolean;
   readonly callers: number;
+  readonly thinkMs?: number;
 }
 
 /** Kills the primary, and those that would follow it, of a fleet under load; starts them again; waits until they are level. */
-export async function failOver(fleet: Fleet, { kill, stop = false, callers }: RoundOptions): Promise<Round> {
-  const load = new Load(fleet, callers);
+export async function failOver(
+  fleet: Fleet,
+  { kill, stop = false, callers, thinkMs = 0 }: RoundOptions,
+): Promise<Round> {
+  const load = new Load(fleet, callers, { thinkMs });
   try {
     await sleep(LOAD_MS);
     const first = fleet.names.indexOf(await fleet.primary());

@@ -4,8 +4,8 @@ import { Client } from "../../src/client/mod.ts";
 import type { ClusterFile } from "../../src/wire/mod.ts";
 import { eventually } from "./_cluster_process.ts";
 
-/** A pause after each result: cores are left for others. */
-const THINK_MS = 50;
+/** A pause after each result. It is most of a caller's time: each operation costs some 10 ms of the processes' CPU, and the tests are long. */
+const THINK_MS = 150;
 /** Of the refusals that a caller meets, this many are kept: the last ones. */
 const MAX_REFUSALS = 12;
 

@@ -1,13 +1,17 @@
 /** The plug is pulled on every process at once, again and again: what was acknowledged is there, nothing runs twice. */
 import { assert, assertEquals } from "@std/assert";
+import { createCluster, writeCluster } from "../../src/cli/local_cluster/data.ts";
 import { type Answer, ClusterProcess } from "./_cluster_process.ts";
 import { inFolder } from "../tools/folder.ts";
+import { freePorts } from "../tools/ports.ts";
 
-/** Checkpoints come every 64 batches: some plugs are pulled before, at and after one. The simulator cuts the power of all thousands of times. */
+/** The simulator cuts the power of all thousands of times. */
 const ROUNDS = 12;
 const WORKERS = 8;
-/** Acknowledgements after which the plug is pulled, at least and at most. */
-const LOAD = { min: 20, max: 300 };
+/** A checkpoint every so many batches. */
+const INTERVAL = 16;
+/** Acknowledgements after which the plug is pulled, at least and at most: before, at and after some checkpoints. */
+const LOAD = { min: 10, max: 100 };
 
 /**
  * One client. Its n-th operation is `SET value n` for an odd n and `INCR count` for an even one; it sends the next one only when
@@ -82,6 +86,10 @@ async function loadAndKill(cluster: ClusterProcess, workers: readonly Worker[], 
 
 Deno.test(`kill -9 of every process under load, ${ROUNDS} times: every acknowledged SET is there, nothing runs twice`, async () => {
   await inFolder(async (folder) => {
+    const ports = freePorts(4);
+    const made = createCluster(folder, ports.length, (index) => `http://127.0.0.1:${ports[index]}`);
+    const genesis = { ...made.genesis, checkpointInterval: INTERVAL, logWindow: 4 * INTERVAL };
+    writeCluster(folder, { ...made, genesis });
     const workers = Array.from({ length: WORKERS }, (_, id) => new Worker(id));
     for (let round = 0; round <= ROUNDS; round++) {
       const cluster = await ClusterProcess.start(folder);

@@ -10,13 +10,13 @@ import { freePorts } from "../tools/ports.ts";
 
 const NAMES = ["Apple", "Ball", "Candy", "Dog"];
 /** Requests, each to a process of its own: some dozens of batches, and several checkpoints. The simulator has hosts of this kind by the thousand. */
-const REQUESTS = 100;
+const REQUESTS = 60;
 
 Deno.test("a replica on Deno KV that is a new process for every single request does its part: nothing goes without it", async () => {
   const folder = await Deno.makeTempDir();
   const ports = freePorts(4);
   const members = NAMES.map((name, i) => `${name}=http://127.0.0.1:${ports[i]}`);
-  await cli(["init", ...members, "--folder", `${folder}/pbft`, "--interval", "8"], () => {});
+  await cli(["init", ...members, "--folder", `${folder}/pbft`, "--interval", "4"], () => {});
   const text = await Deno.readTextFile(`${folder}/pbft/cluster.json`);
   const cluster = parseClusterFile(JSON.parse(text));
   const keyOf = async (name: string) => (await Deno.readTextFile(`${folder}/pbft/${name}/key`)).trim();
