@@ -16,7 +16,7 @@ import { fairnessRules } from "./view_timeout.ts";
  * for a primary as well: each view starts the timers and the fairness watch anew, so primaries that hand over to each
  * other, or to themselves, would never be suspected and need not order anything.
  */
-const GRANT_INTERVAL_MS = 30_000;
+export const GRANT_INTERVAL_MS = 30_000;
 /** After this many view timeouts an agreement that has led to no view change is withdrawn. */
 const AGREEMENT_TIMEOUTS = 4;
 

@@ -10,6 +10,7 @@ import type { Digest, Millis, SequenceNumber } from "../../core/messages/ids.ts"
 import type { MessageInput, ReplicaStatus } from "../../core/io.ts";
 import type { Message } from "../../core/messages/messages.ts";
 import type { StoredState, Timers } from "../../core/records.ts";
+import { GRANT_INTERVAL_MS } from "../../core/views/hand_over.ts";
 import { createEnvironment } from "../../node/environment.ts";
 import { configurePort, termsOf } from "../../node/epochs/cryptography.ts";
 import { settingsFor } from "../../node/options.ts";
@@ -78,6 +79,7 @@ export async function checkReload(moment: Moment): Promise<void> {
   // fires at its start.
   const isHeld = timers?.suspectAt != null && timers.suspectAt <= timers.awakeMs;
   if (persistInputs && isHeld && again.lastExecuted > status.lastExecuted) return;
+  if (timers && hasAgreedSooner(timers, core.timers?.(), now)) return;
   // Numbers that are decided in memory and cannot be executed yet, which others send again; and numbers that a primary
   // proposes at its start.
   const decided = status.slots.filter(({ stage }) => stage === "committed").map(({ sequence }) => sequence);
@@ -177,6 +179,17 @@ function listOfNamed({ retired, fetched, blobs }: StoredState): SequenceNumber |
   const spared = new Set(fetched);
   const isDropped = (digest: Digest) => blobs.has(digest) && !spared.has(digest);
   return retired.find(({ digests }) => digests.some(isDropped))?.sequence ?? null;
+}
+
+/**
+ * Whether the reloaded replica has agreed to one more hand-over: the times of the last ones are stored in whole seconds, so it may do so up to
+ * a second sooner than the one in memory.
+ */
+function hasAgreedSooner({ handOvers }: Timers, reloaded: Timers | undefined, now: Millis): boolean {
+  return (reloaded?.handOvers ?? []).some(({ replica, view }) => {
+    const before = handOvers.find((one) => one.replica === replica);
+    return before && before.view !== view && now - before.at >= GRANT_INTERVAL_MS - 1_000;
+  });
 }
 
 /** On a host that stops the replica between any two inputs, a reload must not restart its timers. */
