@@ -3,7 +3,7 @@
  * to stop.
  * @module
  */
-import { waryFetch } from "../http/connections/wary_fetch.ts";
+import { WaryFetch } from "../http/connections/wary_fetch.ts";
 import { DenoKvStore } from "../stores/deno_kv.ts";
 import { EDGE_SETTINGS } from "./host/edge_settings.ts";
 import { storeName } from "./identity/environment.ts";
@@ -21,6 +21,16 @@ import { Listener } from "./server/listener.ts";
 export * from "./process.ts";
 export { DenoKvStore };
 
+/** For so long a socket may bring no whole message before it is asked for a sign of life, s. */
+const SILENT_S = 2;
+
+const wary = new WaryFetch({
+  fetch: (...args) => fetch(...args),
+  connect,
+  isDirect,
+  timer: systemTimer(),
+});
+
 const DENO: Platform = {
   name: "Deno",
   listen: (options) => new Listener(options),
@@ -28,8 +38,10 @@ const DENO: Platform = {
     const { rss, heapTotal, heapUsed, external } = Deno.memoryUsage();
     return { rss, heapTotal, heapUsed, external };
   },
-  upgradeWebSocket: (request) => Deno.upgradeWebSocket(request),
-  fetch: waryFetch({ fetch: (...args) => fetch(...args), connect, isDirect, monotonic: () => performance.now() }),
+  // Deno buffers a message that is never finished without bound. It cuts who is silent for so long, and then answers no ping for so long.
+  upgradeWebSocket: (request) => Deno.upgradeWebSocket(request, { idleTimeout: SILENT_S }),
+  fetch: wary.deliver,
+  ask: wary.ask,
 };
 
 /** Whether requests to this URL go through no proxy that the environment names. */

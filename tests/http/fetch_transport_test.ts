@@ -110,6 +110,15 @@ Deno.test("a response is read to its end, up to a bound, so that the connection 
   assertEquals([pulled < 30, cancelled], [true, true]);
 });
 
+Deno.test("a response is not read on in chunks of one byte", async () => {
+  let pulled = 0;
+  const body = new ReadableStream<Uint8Array>({
+    pull: (controller) => (pulled++, controller.enqueue(new Uint8Array(1))),
+  }, { highWaterMark: 0 });
+  await transport(() => Promise.resolve(new Response(body, { status: 202 }))).deliver(replicaId(0), [], never);
+  assertEquals(pulled, 32);
+});
+
 Deno.test("a compressed response is not read, however short it says that it is: none was asked for", async () => {
   let chunks = 0;
   const body = () =>

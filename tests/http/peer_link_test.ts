@@ -245,3 +245,30 @@ Deno.test("a late local timer does not fail the socket: acknowledgements that ar
   await timer.advance(1_000);
   assertEquals(failed, []);
 });
+
+Deno.test("a peer whose socket holds up this host before it is open is left alone for half a minute", async () => {
+  const { link, timer, failed } = setUp();
+  link.isReady();
+  await timer.idle();
+  for (let late = 0; late < 8; late++) {
+    timer.sleep(250);
+    await timer.advance(50);
+  }
+  assertEquals(failed.map(({ reason }) => reason), ["this host was held up while the peer was to open the socket"]);
+  assert(failed[0]!.retryMs >= 30_000, `${failed[0]!.retryMs}`);
+});
+
+Deno.test("a peer that sends more than any correct one is dropped, whatever it sends, and left alone for half a minute", async () => {
+  for (const message of ["ack 0", "busy", "x", new ArrayBuffer(1)]) {
+    const { timer, failed, greeted } = setUp();
+    const socket = await greeted();
+    for (let second = 0; second < 5; second++) {
+      for (let i = 0; i < 1_000; i++) socket.gets(message);
+      await timer.advance(1_000);
+    }
+    assertEquals(failed, []);
+    for (let i = 0; i < 3_000; i++) socket.gets(message);
+    assertEquals(failed.map(({ reason }) => reason), ["the peer sent more than 2000 messages in a second"]);
+    assert(failed[0]!.retryMs >= 30_000, `${failed[0]!.retryMs}`);
+  }
+});

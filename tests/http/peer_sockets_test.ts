@@ -280,3 +280,32 @@ Deno.test("while the queue of a member is full, the frames that it sends are not
   socket.gets(large);
   assertEquals([node.received.length, socket.closedWith], [2, 1008]);
 });
+
+Deno.test("a member that was silent on its sockets opens none for 10 s, and for twice as long each further time; others do", async () => {
+  const { sockets, open, timer } = setUp();
+  const end = (message: string) => {
+    const socket = sockets.at(-1)!;
+    socket.onerror?.({ message } as never);
+    socket.ends();
+  };
+  const pauses: number[] = [];
+  for (let times = 0; times < 4; times++) {
+    assertEquals((await open()).status, 200);
+    end("No response from ping frame.");
+    const refused = await open();
+    assertEquals(refused.status, 429);
+    pauses.push(Number(refused.headers.get("retry-after")));
+    assertEquals((await open(2)).status, 200);
+    end("");
+    timer.advance(1_000 * pauses.at(-1)!);
+  }
+  assertEquals(pauses, [10, 20, 40, 80]);
+  timer.advance(3_600_000);
+  await open();
+  end("No response from ping frame.");
+  assertEquals((await open()).headers.get("retry-after"), "10");
+  timer.advance(10_000);
+  await open();
+  end("connection reset");
+  assertEquals((await open()).status, 200);
+});

@@ -1,5 +1,10 @@
 /** Upgrades on real connections: a stranger's, and half ones. */
 import { assertEquals } from "@std/assert";
+import { Membership } from "../../src/http/mod.ts";
+import { serve } from "../../src/runtime/deno.ts";
+import { MemoryStore } from "../../src/stores/memory.ts";
+import { genesisOf, keyPairOf, NAMES } from "../node/_cluster.ts";
+import { eventually } from "../tools/eventually.ts";
 import { RawConnection } from "./raw_connection.ts";
 import { serveOne } from "./served.ts";
 
@@ -56,4 +61,37 @@ Deno.test("a thousand upgrades of a stranger with unfinished messages hold no me
   }
   assertEquals(await (await fetch(`${replica.url}/healthz`)).text(), "alive\n");
   assertEquals(Deno.memoryUsage().rss - before < 100e6, true);
+});
+
+Deno.test("a member that never finishes a message, and gives no sign of life, is cut off", async () => {
+  const genesis = genesisOf(4);
+  const urls = Object.fromEntries(NAMES.map((name, i) => [name, `http://127.0.0.1:${i + 2}`]));
+  const replica = await serve({
+    cluster: { genesis, urls },
+    self: "Apple",
+    privateKey: keyPairOf(1).privateKey,
+    store: new MemoryStore(),
+    start: "new",
+    hostname: "127.0.0.1",
+    port: 0,
+  });
+  try {
+    const ball = new Membership({ genesis, self: 1, privateKey: keyPairOf(2).privateKey } as never);
+    const { host } = new URL(replica.url);
+    const open = async (connection: RawConnection) => {
+      const proof = `pbft-member: ${await ball.prove(0 as never, "socket")}`;
+      await connection.send(["GET /messages HTTP/1.1", `Host: ${host}`, ...WHOLE, proof, "", ""].join("\r\n"));
+      return await connection.status();
+    };
+    using connection = await RawConnection.open(replica.url);
+    assertEquals(await open(connection), 101);
+    // The beginning of a binary message, and parts of it that are never the last one.
+    const [first, next] = [Uint8Array.of(0x02, 0x81, 0, 0, 0, 0, 1), Uint8Array.of(0x00, 0x81, 0, 0, 0, 0, 1)];
+    let isOpen = await connection.send(first);
+    await eventually("the socket is cut", async () => !(isOpen &&= await connection.send(next)), 30_000);
+    using again = await RawConnection.open(replica.url);
+    assertEquals(await open(again), 429);
+  } finally {
+    await replica.close();
+  }
 });

@@ -1,6 +1,7 @@
 /** Deliveries to a member that lies, by real sockets. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { waryFetch } from "../../src/http/connections/wary_fetch.ts";
+import { WaryFetch } from "../../src/http/connections/wary_fetch.ts";
+import { ManualTimer } from "../node/_manual_timer.ts";
 import { eventually } from "../tools/eventually.ts";
 
 const encoder = new TextEncoder();
@@ -55,21 +56,22 @@ function once(text: string): () => Uint8Array | null {
 }
 
 function setUp(member: Member) {
-  const clock = { ms: 0 };
+  const timer = new ManualTimer();
   let fetched = 0;
-  const post = waryFetch({
+  const { deliver: post, ask } = new WaryFetch({
     fetch: (...args) => {
       fetched++;
       return fetch(...args);
     },
     connect: ({ hostname, port }) => Deno.connect({ hostname, port: Number(port) }),
     isDirect: () => true,
-    monotonic: () => clock.ms,
+    timer,
   });
   const headers = { "content-type": "application/cbor" };
   const deliver = (signal?: AbortSignal) =>
     post(member.url, { method: "POST", headers, body: encoder.encode("frames"), ...(signal && { signal }) });
-  return { clock, deliver, fetched: () => fetched };
+  const question = (signal?: AbortSignal) => ask(new URL("/epochs", member.url), { ...(signal && { signal }) });
+  return { timer, deliver, ask: question, fetched: () => fetched };
 }
 
 /** Has a delivery time out. */
@@ -86,7 +88,7 @@ async function beLate(member: Member, deliver: (signal: AbortSignal) => Promise<
 
 Deno.test("a member that was late is asked on connections of their own, of which interim answers without end take little", async () => {
   await using member = new Member();
-  const { clock, deliver, fetched } = setUp(member);
+  const { timer, deliver, fetched } = setUp(member);
   member.answer = once("HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
   const first = await deliver();
   assertEquals([first.status, await first.text(), fetched()], [202, "", 1]);
@@ -104,7 +106,7 @@ Deno.test("a member that was late is asked on connections of their own, of which
   for (const line of ["content-length: 6", "content-type: application/cbor", `host: ${new URL(member.url).host}`]) {
     assert(head.includes(line), `${line} in ${head}`);
   }
-  clock.ms += 10_000;
+  timer.sleep(3_600_000);
   member.answer = once("HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
   await (await deliver()).text();
   assertEquals(fetched(), 3);
@@ -112,19 +114,19 @@ Deno.test("a member that was late is asked on connections of their own, of which
 
 Deno.test("who is late once is asked in the usual way again after seconds, and who is late again and again after an hour", async () => {
   await using member = new Member();
-  const { clock, deliver, fetched } = setUp(member);
+  const { timer, deliver, fetched } = setUp(member);
   const pauses: number[] = [];
   for (let times = 0; times < 12; times++) {
     await beLate(member, deliver);
     const before = fetched();
     let ms = 0;
     for (; fetched() === before; ms += 10_000) {
-      clock.ms += 10_000;
+      timer.sleep(10_000);
       member.answer = once("HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
       await (await deliver()).text();
     }
     pauses.push(ms / 1_000);
-    if (times === 10) clock.ms += 3_600_000;
+    if (times === 10) timer.sleep(3_600_000);
   }
   assertEquals(pauses, [10, 20, 40, 80, 160, 320, 640, 1_280, 2_560, 3_600, 3_600, 10]);
 });
@@ -149,4 +151,56 @@ Deno.test("a delivery that fails otherwise, or is aborted as the host stops, mak
   await assertRejects(() => deliver(AbortSignal.abort(new DOMException("the node is closing", "AbortError"))));
   await assertRejects(() => deliver());
   assertEquals(fetched(), 3);
+});
+
+Deno.test("a request that holds up the thread is given up after a second, and one that is only slow is not", async () => {
+  const timer = new ManualTimer();
+  const ended: string[] = [];
+  const { ask, deliver } = new WaryFetch({
+    fetch: (_, init) =>
+      new Promise((_, reject) => init!.signal!.addEventListener("abort", () => reject(init!.signal!.reason))),
+    connect: () => Promise.reject(new Error("connected")),
+    isDirect: (url) => !url.includes("proxied"),
+    timer,
+  });
+  const begin = (name: string, request: typeof fetch, host = "a.test") =>
+    void request(`http://${host}/`).catch(({ message }) => ended.push(`${name}: ${message}`));
+  begin("slow", deliver);
+  await timer.advance(60_000);
+  assertEquals(ended, []);
+  begin("proxied", deliver, "proxied.test");
+  begin("question", ask, "b.test");
+  // Each alarm fires a quarter of a second late.
+  for (let late = 0; late < 8; late++) {
+    timer.sleep(250);
+    await timer.advance(50);
+  }
+  assertEquals(ended.toSorted(), ["question: the thread was held up", "slow: the thread was held up"]);
+  begin("next", deliver);
+  await timer.idle();
+  assertEquals(ended.slice(2), ["next: connected"]);
+});
+
+Deno.test("who sends interim answers without end is not asked in the usual way for an hour", async () => {
+  await using member = new Member();
+  const { timer, deliver, fetched } = setUp(member);
+  await beLate(member, deliver);
+  member.answer = () => INTERIM;
+  await assertRejects(() => deliver(), TypeError, "interim");
+  timer.sleep(3_590_000);
+  await assertRejects(() => deliver(), TypeError, "interim");
+  assertEquals(fetched(), 1);
+});
+
+Deno.test("a member that was late is asked nothing for a while, and a late answer makes it late for deliveries, too", async () => {
+  await using member = new Member();
+  const { timer, deliver, ask, fetched } = setUp(member);
+  await assertRejects(() => ask(AbortSignal.abort(TIMED_OUT)));
+  assertEquals(fetched(), 1);
+  await assertRejects(() => ask(), TypeError, "one that was late");
+  member.answer = once("HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+  assertEquals([(await deliver()).status, fetched()], [202, 1]);
+  timer.sleep(10_000);
+  await assertRejects(() => ask(AbortSignal.abort(new DOMException("the node is closing", "AbortError"))));
+  assertEquals(fetched(), 2);
 });

@@ -1,11 +1,14 @@
 /**
- * A `fetch` for deliveries to members, of whom some may lie. Deno's `fetch` takes interim answers (1xx) without end, and on the thread of the replica: one
- * connection leaves it hardly any time. So a member that did not answer in time gets its messages in another way for some time: each on a connection of
- * its own, on which the status of the answer is read, within bounds, and nothing else. Such connections cost round trips, so a member that hung once has
- * them for seconds, and one that does so again and again for an hour.
+ * Requests to members, of whom some may lie. Deno's `fetch` takes interim answers (1xx) without end, and on the thread of the replica: one
+ * connection leaves it hardly any time. So a request is given up as soon as the thread is held up during it, and a member that did not answer in time gets
+ * its messages in another way for some time: each on a connection of its own, on which the status of the answer is read, within bounds, and nothing
+ * else. Such connections cost round trips, so a member that hung once has them for seconds, and one that does so again and again, or is seen to send interim
+ * answers without end, for an hour. Meanwhile nothing else is asked of it.
  * @module
  */
 import { abortable } from "../../node/async/abort.ts";
+import type { Timer } from "../../node/ports.ts";
+import { onStall } from "./stalls.ts";
 
 /** A connection. */
 export interface RawConnection {
@@ -16,15 +19,14 @@ export interface RawConnection {
   close(): void;
 }
 
-/** Options of {@linkcode waryFetch}. */
+/** Options of {@linkcode WaryFetch}. */
 export interface WaryFetchOptions {
+  readonly timer: Timer;
   readonly fetch: typeof globalThis.fetch;
   /** Connects to the host of a URL. */
   readonly connect: (url: URL) => Promise<RawConnection>;
   /** Whether requests to this URL go through no proxy. Others are left to `fetch`. */
   readonly isDirect: (url: string) => boolean;
-  /** The monotonic clock, ms. */
-  readonly monotonic: () => number;
 }
 
 /** For so long nothing is fetched from who did not answer in time, ms; it doubles each time, from the least to the most. */
@@ -35,30 +37,74 @@ const MAX_BYTES = 16 * 1024;
 const MAX_INTERIM = 8;
 const STATUS_LINE = /^HTTP\/1\.[01] (\d{3})[^\r\n]*\r\n/;
 
-/** Makes one. It takes a URL as text, and of the request what a delivery has. */
-export function waryFetch({ fetch, connect, isDirect, monotonic }: WaryFetchOptions): typeof globalThis.fetch {
+/** A member sends interim answers without end. */
+class InterimError extends TypeError {}
+
+/** Takes URLs as text, or as `URL`. */
+export class WaryFetch {
+  readonly #options: WaryFetchOptions;
   /** Until when, and for how long, by origin. There are as many as members. */
-  const wary = new Map<string, { readonly until: number; readonly ms: number }>();
-  const noteLate = (origin: string) => {
-    const now = monotonic();
-    const { until, ms } = wary.get(origin) ?? { until: -Infinity, ms: 0 };
-    if (now < until) return; // deliveries that were under way at the same time count as one
-    // An hour without makes up for all before.
-    const next = now < until + WARY_MS.most ? Math.min(2 * ms, WARY_MS.most) : WARY_MS.least;
-    wary.set(origin, { until: now + next, ms: next });
-  };
-  return async (input, init = {}) => {
+  readonly #wary = new Map<string, { readonly until: number; readonly ms: number }>();
+
+  constructor(options: WaryFetchOptions) {
+    this.#options = options;
+  }
+
+  /** For deliveries, of which it takes what they have. The response to one that did not go by `fetch` has the status, and no body. */
+  readonly deliver: typeof globalThis.fetch = async (input, init = {}) => {
     const url = new URL(input as string | URL);
-    if (monotonic() < (wary.get(url.origin)?.until ?? 0)) return await post(url, init, connect);
+    if (!this.#isWary(url)) return await this.#fetch(url, init);
     try {
-      return await fetch(input, init);
+      return await post(url, init, this.#options.connect);
     } catch (error) {
-      const { aborted = false, reason } = init.signal ?? {};
-      const isLate = aborted && reason?.name === "TimeoutError";
-      if (isLate && isDirect(url.href)) noteLate(url.origin);
+      if (error instanceof InterimError) this.#beWary(url.origin, WARY_MS.most);
       throw error;
     }
   };
+
+  /** For questions. @throws {TypeError} at once if the member was late before. */
+  readonly ask: typeof globalThis.fetch = async (input, init = {}) => {
+    const url = new URL(input as string | URL);
+    if (this.#isWary(url)) {
+      throw new TypeError(`${url.origin}: expected a member that answers in time, got one that was late`);
+    }
+    return await this.#fetch(url, init);
+  };
+
+  #isWary({ origin }: URL): boolean {
+    return this.#options.timer.monotonic() < (this.#wary.get(origin)?.until ?? 0);
+  }
+
+  #beWary(origin: string, ms: number): void {
+    this.#wary.set(origin, { until: this.#options.timer.monotonic() + ms, ms });
+  }
+
+  #noteLate(origin: string): void {
+    const now = this.#options.timer.monotonic();
+    const { until, ms } = this.#wary.get(origin) ?? { until: -Infinity, ms: 0 };
+    if (now < until) return; // requests that were under way at the same time count as one
+    // An hour without makes up for all before.
+    this.#beWary(origin, now < until + WARY_MS.most ? Math.min(2 * ms, WARY_MS.most) : WARY_MS.least);
+  }
+
+  async #fetch(url: URL, init: RequestInit): Promise<Response> {
+    const { fetch, isDirect, timer } = this.#options;
+    const isBounded = isDirect(url.href);
+    const held = new AbortController();
+    const signals = [held.signal, ...init.signal ? [init.signal] : []];
+    const noStall = isBounded
+      ? onStall(timer, () => held.abort(new DOMException("the thread was held up", "TimeoutError")))
+      : () => {};
+    try {
+      return await fetch(url, { ...init, signal: signals.length > 1 ? AbortSignal.any(signals) : held.signal });
+    } catch (error) {
+      const reason = held.signal.aborted ? held.signal.reason : init.signal?.aborted ? init.signal.reason : null;
+      if (reason?.name === "TimeoutError" && isBounded) this.#noteLate(url.origin);
+      throw error;
+    } finally {
+      noStall();
+    }
+  }
 }
 
 /** Posts on a connection of its own. The response has the status, and no body. */
@@ -105,7 +151,7 @@ async function readStatus(connection: RawConnection): Promise<number> {
     const end = status === 0 ? -1 : text.indexOf("\r\n\r\n");
     if (end >= 0) {
       if (++interim > MAX_INTERIM) {
-        throw new TypeError(`answer: expected at most ${MAX_INTERIM} interim ones before it`);
+        throw new InterimError(`answer: expected at most ${MAX_INTERIM} interim ones before it`);
       }
       text = text.slice(end + 4);
       continue;

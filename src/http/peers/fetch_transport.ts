@@ -27,6 +27,8 @@ export interface FetchTransportOptions {
 
 /** Maximum bytes of a response body that are read so that the connection can be reused. */
 const MAX_ANSWER_BYTES = 16 * 1024;
+/** The same in chunks: one costs up to 10 us, also if it has one byte. */
+const MAX_ANSWER_CHUNKS = 32;
 
 /** A delivery failed: the peer did not accept it. */
 export class DeliveryError extends Error {
@@ -115,8 +117,8 @@ async function drain(response: Response): Promise<void> {
   if (response.body === null) return;
   const reader = response.body.getReader();
   let length = 0;
-  for (let next = await reader.read(); !next.done; next = await reader.read()) {
+  for (let chunks = 1, next = await reader.read(); !next.done; chunks++, next = await reader.read()) {
     length += next.value.length;
-    if (length > MAX_ANSWER_BYTES) return await reader.cancel();
+    if (length > MAX_ANSWER_BYTES || chunks === MAX_ANSWER_CHUNKS) return await reader.cancel();
   }
 }

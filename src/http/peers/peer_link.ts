@@ -12,6 +12,7 @@ import { millis } from "../../core/messages/ids.ts";
 import { Backoff } from "../../node/async/backoff.ts";
 import { deferred } from "../../node/async/deferred.ts";
 import type { Timer } from "../../node/ports.ts";
+import { onStall } from "../connections/stalls.ts";
 import { ACK_DELAY_MS, BUSY, OPEN, type PeerSocket, readAck } from "./peer_socket.ts";
 
 /** Options of {@linkcode PeerLink}. */
@@ -52,10 +53,12 @@ const MAX_LATENESS_MS = 100;
 const MAX_UNACKNOWLEDGED = { messages: 4_096, bytes: 1024 * 1024 };
 /** Pause before the next socket after a failure, ms; doubles from the minimum to the maximum. */
 const RETRY = { minMs: 1_000, maxMs: 60_000 };
-/** Least pause after a socket that was not even opened in time, ms: the peer hangs, or sends interim answers without end, which take this host's time. */
-const UNOPENED_RETRY_MS = 30_000;
+/** Least pause after a socket that was not even opened in time, ms, or that brought too much: the peer hangs, or takes this host's time. */
+const BAD_RETRY_MS = 30_000;
+/** The most messages of the peer in a second. Correct ones acknowledge ten times a second, and once for each 256 KiB. */
+const MAX_MESSAGES_PER_S = 2_000;
 /** The socket after it must be open, and its first acknowledgement there, after this time, ms. */
-const UNOPENED_TIMEOUT_MS = 1_500;
+const BAD_TIMEOUT_MS = 1_500;
 /** If a socket worked for this time, its failure counts as the first one again, ms. */
 const GOOD_AFTER_MS = 30_000;
 /** Pause after the peer said that it is busy, ms. */
@@ -72,8 +75,8 @@ export class PeerLink {
   readonly #backoff = new Backoff(Math.random, RETRY);
   #socket: PeerSocket | null = null;
   #isOpening = false;
-  /** Whether the last socket was not opened in time. */
-  #wasUnopened = false;
+  /** Whether the last socket was not opened in time, or brought more than any correct peer sends. */
+  #wasBad = false;
   /** The peer has acknowledged on this socket, so messages arrive. */
   #isConfirmed = false;
   #openedAt = 0;
@@ -95,6 +98,8 @@ export class PeerLink {
   #cancelOpenTimer: () => void = () => {};
   #onWritable: (() => void)[] = [];
   #silentFailures = 0;
+  /** The messages of the peer in the present second. */
+  #second = { began: -Infinity, messages: 0 };
   #isClosed = false;
   /** Resolves when the last socket is closed on both sides. */
   #gone: Promise<void> = Promise.resolve();
@@ -180,18 +185,38 @@ export class PeerLink {
       this.#drop(socket, null);
       resolve();
     };
-    const timeoutMs = this.#wasUnopened ? UNOPENED_TIMEOUT_MS : OPEN_TIMEOUT_MS;
-    this.#cancelOpenTimer = after(timer, timeoutMs, () => {
-      this.#wasUnopened = socket.readyState < OPEN;
-      const what = this.#wasUnopened
+    const timeoutMs = this.#wasBad ? BAD_TIMEOUT_MS : OPEN_TIMEOUT_MS;
+    const cancelTimeout = after(timer, timeoutMs, () => {
+      this.#wasBad = socket.readyState < OPEN;
+      const what = this.#wasBad
         ? "the peer has not opened the socket"
         : "the socket is open, but the peer sent nothing";
       this.#drop(socket, `${what} for ${timeoutMs} ms`);
     });
+    // A peer that answers with interim responses without end takes the time of this host.
+    const cancelStall = onStall(timer, () => {
+      this.#wasBad = true;
+      this.#drop(socket, "this host was held up while the peer was to open the socket");
+    });
+    this.#cancelOpenTimer = () => {
+      cancelTimeout();
+      cancelStall();
+    };
+  }
+
+  /** Whether the peer sends more than any correct one. */
+  #isFlooded(): boolean {
+    const now = this.#options.timer.monotonic();
+    if (now - this.#second.began >= 1_000) this.#second = { began: now, messages: 0 };
+    return ++this.#second.messages > MAX_MESSAGES_PER_S;
   }
 
   #onMessage(socket: PeerSocket, data: unknown): void {
     if (socket !== this.#socket) return;
+    if (this.#isFlooded()) {
+      this.#wasBad = true;
+      return this.#drop(socket, `the peer sent more than ${MAX_MESSAGES_PER_S} messages in a second`);
+    }
     if (data === BUSY) this.#busyUntil = this.#options.timer.monotonic() + BUSY_MS;
     const count = readAck(data);
     if (count === null) return;
@@ -201,7 +226,7 @@ export class PeerLink {
       this.#slowestAckMs = Math.max(this.#slowestAckMs, openMs / ROUND_TRIPS_TO_OPEN);
     }
     this.#isConfirmed = true;
-    this.#wasUnopened = false;
+    this.#wasBad = false;
     const left = this.#sent - count;
     if (left < 0 || left > this.#inFlight.length) {
       return this.#drop(socket, `the peer acknowledged ${count} messages, expected at most ${this.#sent}`);
@@ -248,7 +273,7 @@ export class PeerLink {
       this.#cancelAckTimer = null;
       this.#cancelOpenTimer();
       if (reason !== null) this.#silentFailures++;
-      const retryMs = this.#retryLater(this.#wasUnopened ? UNOPENED_RETRY_MS : 0);
+      const retryMs = this.#retryLater(this.#wasBad ? BAD_RETRY_MS : 0);
       const lost = this.#inFlight.splice(0).map(({ frames }) => frames);
       this.#inFlightBytes = 0;
       this.#notifyWritable();

@@ -47,6 +47,14 @@ const UNREAD_MS = 1_000;
 /** A socket that is not open after this time no longer counts, ms. */
 const OPEN_TIMEOUT_MS = 10_000;
 
+/**
+ * For so long a member opens no socket after one on which it finished no message and gave no sign of life, ms. It doubles each time, and starts again at
+ * the least after an hour without. A member that was only away for a moment delivers by POST meanwhile.
+ */
+const SILENT_MS = { least: 10_000, most: 3_600_000 };
+/** The message of Deno's event. */
+const NO_SIGN_OF_LIFE = /no response from ping/i;
+
 /** Close codes of RFC 6455, section 7.4.1. */
 const CLOSE = { goingAway: 1001, unsupportedData: 1003, policyViolation: 1008, tooBig: 1009 };
 
@@ -54,6 +62,8 @@ const CLOSE = { goingAway: 1001, unsupportedData: 1003, policyViolation: 1008, t
 export class PeerSockets {
   readonly #options: PeerSocketsOptions;
   readonly #sockets = new Map<PeerSocket, SocketReceiver>();
+  /** Until when, and for how long, members open none, because they were silent. */
+  readonly #silent = new Map<ReplicaId, { readonly until: number; readonly ms: number }>();
 
   constructor(options: PeerSocketsOptions) {
     this.#options = options;
@@ -86,6 +96,15 @@ export class PeerSockets {
         headers: { "retry-after": String(seconds) },
       });
     }
+    const silentMs = (this.#silent.get(member)?.until ?? 0) - this.#options.timer.monotonic();
+    if (silentMs > 0) {
+      const seconds = Math.ceil(silentMs / 1_000);
+      throw new Problem("overloaded", {
+        detail:
+          `this member finished no message on a socket, and answered no ping; use POST /messages, or try in ${seconds} s`,
+        headers: { "retry-after": String(seconds) },
+      });
+    }
     const held = [...this.#sockets.values()].filter((receiver) => receiver.member === member).length;
     if (held >= MAX_SOCKETS_PER_MEMBER) {
       throw new Problem("overloaded", {
@@ -96,7 +115,10 @@ export class PeerSockets {
     const { timer } = this.#options;
     const receiver = new SocketReceiver(socket, member, this.#options);
     this.#sockets.set(socket, receiver);
-    socket.onerror = () => {}; // onclose follows
+    // onclose follows
+    socket.onerror = ({ message = "" }: { readonly message?: string }) => {
+      if (NO_SIGN_OF_LIFE.test(message)) this.#noteSilent(member);
+    };
     socket.onclose = () => this.#forget(socket);
     if (socket.readyState === CONNECTING) {
       receiver.cancelOpenTimer = timer.schedule(millis(timer.now() + OPEN_TIMEOUT_MS), () => this.#forget(socket));
@@ -110,6 +132,14 @@ export class PeerSockets {
       receiver.stop();
       socket.close(CLOSE.goingAway);
     }
+  }
+
+  #noteSilent(member: ReplicaId): void {
+    const now = this.#options.timer.monotonic();
+    const { until, ms: last } = this.#silent.get(member) ?? { until: -Infinity, ms: 0 };
+    if (now < until) return; // its other socket
+    const ms = now < until + SILENT_MS.most ? Math.min(2 * last, SILENT_MS.most) : SILENT_MS.least;
+    this.#silent.set(member, { until: now + ms, ms });
   }
 
   /** Closes the sockets of a member that is distrusted. */

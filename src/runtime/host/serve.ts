@@ -28,6 +28,7 @@ import { fillFromOrigin } from "./origin.ts";
 import { openState } from "./state_file.ts";
 import { systemTimer } from "./system_timer.ts";
 import { socketTransportOf, transportOf } from "./transport.ts";
+import { httpSource } from "../../http/peers/member_source.ts";
 import type { Interposer } from "./interposer.ts";
 import { type MemberHost, type MemberHostOptions, openMemberHost, type OpenTransport } from "./member_host.ts";
 import type { Epoch } from "../../wire/epochs/mod.ts";
@@ -61,6 +62,8 @@ export interface Platform {
   readonly upgradeWebSocket?: Upgrade;
   /** POSTs to other members; by default the global one. */
   readonly fetch?: typeof globalThis.fetch;
+  /** Asks other members; by default the global one. */
+  readonly ask?: typeof globalThis.fetch;
   /** Opens a WebSocket with headers; left out where the global one takes them. */
   readonly openWebSocket?: SocketTransportOptions["open"];
 }
@@ -71,14 +74,17 @@ const CLOSE_TIMEOUT_MS = 4_500;
 const FLUSH_TIMEOUT_MS = 1_000;
 
 /** What `openReplica` does on every runtime. */
-export async function openReplicaOn({ memory, fetch }: Platform, options: OpenReplicaOptions): Promise<OpenReplica> {
+export async function openReplicaOn(
+  { memory, fetch, ask }: Platform,
+  options: OpenReplicaOptions,
+): Promise<OpenReplica> {
   checkOptions(options);
   const timer = systemTimer();
   const stopping = new AbortController();
   const post = (epoch: Epoch, self: ReplicaId, membership: Membership) => ({
     transport: transportOf(epoch, self, options.privateKey, membership, { fetch }),
   });
-  const host = await open(options, { timer, memory, signal: stopping.signal, openTransport: post });
+  const host = await open(options, { timer, memory, ask, signal: stopping.signal, openTransport: post });
   return {
     get node() {
       return nodeOf(host);
@@ -98,7 +104,7 @@ export async function openReplicaOn({ memory, fetch }: Platform, options: OpenRe
 /** What `serve` does on every runtime. */
 export async function serveOn(platform: Platform, options: ServeOptions): Promise<ServedReplica> {
   const { privateKey, persistInputs = false, observers } = options;
-  const { memory, upgradeWebSocket, openWebSocket, fetch } = platform;
+  const { memory, upgradeWebSocket, openWebSocket, fetch, ask } = platform;
   const hasSockets = options.hasSockets ?? (upgradeWebSocket !== undefined && !persistInputs);
   if (hasSockets && !upgradeWebSocket) throw noSocketsError(platform);
   checkOptions(options);
@@ -136,7 +142,7 @@ export async function serveOn(platform: Platform, options: ServeOptions): Promis
     departed.resolve();
   };
   const openWith = (key: string, own: OpenReplicaOptions): Promise<MemberHost> => {
-    const shared = { timer, memory, signal: stopping.signal, openTransport: openTransportOf(key) };
+    const shared = { timer, memory, ask, signal: stopping.signal, openTransport: openTransportOf(key) };
     const departing = stopsWhenRemoved && { onDeparted: (epoch: Epoch) => onDeparted(key, epoch) };
     return open(own, { ...shared, ...departing, ...upgrade, ...(interposer && { interposer }) });
   };
@@ -204,7 +210,8 @@ export async function serveOn(platform: Platform, options: ServeOptions): Promis
 }
 
 /** What the member and its routes share. */
-interface Opening extends Pick<Platform, "memory" | "upgradeWebSocket">, Pick<MemberHostOptions, "openTransport"> {
+interface Opening
+  extends Pick<Platform, "memory" | "ask" | "upgradeWebSocket">, Pick<MemberHostOptions, "openTransport"> {
   readonly onDeparted?: (present: Epoch) => void;
   readonly timer: Timer;
   readonly interposer?: Interposer;
@@ -217,7 +224,7 @@ async function open(options: OpenReplicaOptions, opening: Opening): Promise<Memb
   const { cluster, settings, privateKey, archive, snapshots, scrub = {}, observers, persistInputs, join, app } =
     options;
   const { approvesRotations } = options;
-  const { timer, openTransport, memory, upgradeWebSocket, signal, interposer, onDeparted } = opening;
+  const { timer, openTransport, memory, ask, upgradeWebSocket, signal, interposer, onDeparted } = opening;
   const store = await openState({ ...options, owner: ownerOf(options) });
   const starting = await fillFromOrigin(store, options);
   return await openMemberHost({
@@ -237,6 +244,7 @@ async function open(options: OpenReplicaOptions, opening: Opening): Promise<Memb
       ...(onDeparted && { onDeparted }),
     },
     openTransport,
+    source: httpSource(ask),
     approvesRotations,
     createApp(node, parts) {
       const { ended, ...shared } = parts;
