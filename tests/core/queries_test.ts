@@ -1,5 +1,7 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import type { Digest, Millis, SequenceNumber } from "../../src/core/messages/ids.ts";
+import { NotLoadedError, type StateMachine } from "../../src/core/state_machine.ts";
+import { wrap } from "../../src/core/wrap.ts";
 import { KeyValue } from "../../src/machines/mod.ts";
 import { TestClient } from "./_client.ts";
 import { Cluster } from "./_cluster.ts";
@@ -215,6 +217,33 @@ Deno.test("a query whose chunks are being read costs nothing until they have com
     for (const digest of ready.loads) loads.add(digest);
     answers += ready.answers.filter(({ outcome }) => typeof outcome !== "string").length;
   }
+});
+
+Deno.test("a query in which the machine finds out that chunks are missing is answered when they were read", () => {
+  const isWrite = ([first]: Uint8Array) => first === "S".charCodeAt(0);
+  const machine = () => {
+    const made = new KeyValue({ chunkSize: 64 });
+    const { lazyLoading } = made;
+    return wrap<StateMachine>(made, {
+      // It can tell before what it writes needs, and not what it reads needs.
+      lazyLoading: { ...lazyLoading, needs: (all) => lazyLoading.needs(all.filter(isWrite)), undo: () => {} },
+      query(operation) {
+        const needs = [...lazyLoading.needs([operation])];
+        if (needs.length > 0) throw new NotLoadedError(needs);
+        return made.query(operation);
+      },
+    });
+  };
+  const cluster = new Cluster({ machine });
+  const ada = new TestClient(cluster, 1).open();
+  for (let i = 0; i < 23; i++) ada.call([`SET k${i} ${i}`]); // up to a checkpoint
+  cluster.runFor(1_000);
+  cluster.restart(3);
+  cluster.runFor(100);
+  const answers = cluster.ask(["GET k3", "GET k17"], [3]);
+  assertEquals(values(answers), [], "it reads");
+  cluster.runFor(100);
+  assertEquals(values(answers), ['r3 ok "3", ok "17"']);
 });
 
 for (let seed = 1; seed <= 10; seed++) {
