@@ -153,6 +153,22 @@ Deno.test("peers that stay silent about what they have, or claim to be far ahead
   }
 });
 
+Deno.test("only those are asked for decisions that have executed more", () => {
+  const cluster = new Cluster();
+  new TestClient(cluster, 1).open();
+  cluster.filter = () => false;
+  const executed = cluster.host(3).replica!.status().lastExecuted;
+  const asked: unknown[] = [];
+  cluster.onStep = ({ id }, _input, { messages }) => {
+    if (id !== 3) return;
+    asked.push(...messages.flatMap(({ to, message: { message } }) => message.kind === "status" ? [to] : []));
+  };
+  for (const replica of [0, 2]) cluster.deliver(3, statusOf(replica, { number: 2_000_000, executed }));
+  assertEquals(asked, []);
+  cluster.deliver(3, statusOf(1, { number: 2_000_000, executed: executed + 5 }));
+  assertEquals(asked, [1]);
+});
+
 for (const n of [4, 7, 10]) {
   Deno.test(`f of ${n} that give one decision at a time, and were heard last, do not hold up a replica whose links were down`, () => {
     const cluster = new Cluster({ n, checkpointInterval: 256, latencyMs: 5 });
