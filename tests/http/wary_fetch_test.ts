@@ -192,15 +192,44 @@ Deno.test("who sends interim answers without end is not asked in the usual way f
   assertEquals(fetched(), 1);
 });
 
-Deno.test("a member that was late is asked nothing for a while, and a late answer makes it late for deliveries, too", async () => {
+Deno.test("a late answer makes a member late for deliveries, too, and it is still asked: this host may have been cut off", async () => {
   await using member = new Member();
   const { timer, deliver, ask, fetched } = setUp(member);
   await assertRejects(() => ask(AbortSignal.abort(TIMED_OUT)));
   assertEquals(fetched(), 1);
-  await assertRejects(() => ask(), TypeError, "one that was late");
   member.answer = once("HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
   assertEquals([(await deliver()).status, fetched()], [202, 1]);
+  await assertRejects(() => ask(AbortSignal.abort(TIMED_OUT)));
+  assertEquals(fetched(), 2);
   timer.sleep(10_000);
   await assertRejects(() => ask(AbortSignal.abort(new DOMException("the node is closing", "AbortError"))));
-  assertEquals(fetched(), 2);
+  assertEquals(fetched(), 3);
+});
+
+Deno.test("a member during whose request the thread was held up is asked nothing for a while, a minute at most", async () => {
+  const timer = new ManualTimer();
+  let fetched = 0;
+  const { ask } = new WaryFetch({
+    fetch: (_, init) => {
+      fetched++;
+      return new Promise((_, reject) => init!.signal!.addEventListener("abort", () => reject(init!.signal!.reason)));
+    },
+    connect: () => Promise.reject(new Error("connected")),
+    isDirect: () => true,
+    timer,
+  });
+  const holdUp = async () => {
+    const asked = assertRejects(() => ask("http://a.test/"), DOMException, "held up");
+    for (let late = 0; late < 8; late++) {
+      timer.sleep(250);
+      await timer.advance(50);
+    }
+    await asked;
+  };
+  for (const [time, unaskedMs] of [10_000, 20_000, 40_000, 60_000, 60_000].entries()) {
+    await holdUp();
+    await assertRejects(() => ask("http://a.test/"), TypeError, "asks it nothing");
+    assertEquals(fetched, time + 1);
+    await timer.advance(unaskedMs);
+  }
 });

@@ -3,7 +3,7 @@
  * connection leaves it hardly any time. So a request is given up as soon as the thread is held up during it, and a member that did not answer in time gets
  * its messages in another way for some time: each on a connection of its own, on which the status of the answer is read, within bounds, and nothing
  * else. Such connections cost round trips, so a member that hung once has them for seconds, and one that does so again and again, or is seen to send interim
- * answers without end, for an hour. Meanwhile nothing else is asked of it.
+ * answers without end, for an hour. A member during whose request the thread was held up is asked nothing else for up to a minute.
  * @module
  */
 import { abortable } from "../../node/async/abort.ts";
@@ -31,6 +31,11 @@ export interface WaryFetchOptions {
 
 /** For so long nothing is fetched from who did not answer in time, ms; it doubles each time, from the least to the most. */
 const WARY_MS = { least: 10_000, most: 3_600_000 };
+/**
+ * The longest time for which a member is asked nothing, ms. This host may have been held up by something else, and a correct member must not be
+ * left unasked for long; one that floods takes a second of each such time.
+ */
+const UNASKED_MS = 60_000;
 /** Most bytes that are read before the status. */
 const MAX_BYTES = 16 * 1024;
 /** Most interim answers before it. */
@@ -44,7 +49,7 @@ class InterimError extends TypeError {}
 export class WaryFetch {
   readonly #options: WaryFetchOptions;
   /** Until when, and for how long, by origin. There are as many as members. */
-  readonly #wary = new Map<string, { readonly until: number; readonly ms: number }>();
+  readonly #wary = new Map<string, { readonly until: number; readonly ms: number; readonly unaskedUntil: number }>();
 
   constructor(options: WaryFetchOptions) {
     this.#options = options;
@@ -57,16 +62,18 @@ export class WaryFetch {
     try {
       return await post(url, init, this.#options.connect);
     } catch (error) {
-      if (error instanceof InterimError) this.#beWary(url.origin, WARY_MS.most);
+      if (error instanceof InterimError) this.#beWary(url.origin, WARY_MS.most, true);
       throw error;
     }
   };
 
-  /** For questions. @throws {TypeError} at once if the member was late before. */
+  /** For questions. @throws {TypeError} at once if this host was held up a short time ago while it asked the member. */
   readonly ask: typeof globalThis.fetch = async (input, init = {}) => {
     const url = new URL(input as string | URL);
-    if (this.#isWary(url)) {
-      throw new TypeError(`${url.origin}: expected a member that answers in time, got one that was late`);
+    if (this.#options.timer.monotonic() < (this.#wary.get(url.origin)?.unaskedUntil ?? 0)) {
+      throw new TypeError(
+        `${url.origin}: this host was held up while it asked that member, and asks it nothing for a while`,
+      );
     }
     return await this.#fetch(url, init);
   };
@@ -75,16 +82,23 @@ export class WaryFetch {
     return this.#options.timer.monotonic() < (this.#wary.get(origin)?.until ?? 0);
   }
 
-  #beWary(origin: string, ms: number): void {
-    this.#wary.set(origin, { until: this.#options.timer.monotonic() + ms, ms });
+  /** `isHeldUp`: whether the member has held up this host, as far as can be seen. */
+  #beWary(origin: string, ms: number, isHeldUp: boolean): void {
+    const now = this.#options.timer.monotonic();
+    const unaskedUntil = isHeldUp ? now + Math.min(ms, UNASKED_MS) : this.#wary.get(origin)?.unaskedUntil ?? -Infinity;
+    this.#wary.set(origin, { until: now + ms, ms, unaskedUntil });
   }
 
-  #noteLate(origin: string): void {
+  #noteLate(origin: string, isHeldUp: boolean): void {
     const now = this.#options.timer.monotonic();
-    const { until, ms } = this.#wary.get(origin) ?? { until: -Infinity, ms: 0 };
-    if (now < until) return; // requests that were under way at the same time count as one
+    const before = this.#wary.get(origin);
+    if (before && now < before.until) { // Requests that were under way at the same time count as one.
+      const unaskedUntil = isHeldUp ? now + Math.min(before.ms, UNASKED_MS) : before.unaskedUntil;
+      return void this.#wary.set(origin, { ...before, unaskedUntil });
+    }
     // An hour without makes up for all before.
-    this.#beWary(origin, now < until + WARY_MS.most ? Math.min(2 * ms, WARY_MS.most) : WARY_MS.least);
+    const isNew = !before || now >= before.until + WARY_MS.most;
+    this.#beWary(origin, isNew ? WARY_MS.least : Math.min(2 * before.ms, WARY_MS.most), isHeldUp);
   }
 
   async #fetch(url: URL, init: RequestInit): Promise<Response> {
@@ -99,7 +113,7 @@ export class WaryFetch {
       return await fetch(url, { ...init, signal: signals.length > 1 ? AbortSignal.any(signals) : held.signal });
     } catch (error) {
       const reason = held.signal.aborted ? held.signal.reason : init.signal?.aborted ? init.signal.reason : null;
-      if (reason?.name === "TimeoutError" && isBounded) this.#noteLate(url.origin);
+      if (reason?.name === "TimeoutError" && isBounded) this.#noteLate(url.origin, held.signal.aborted);
       throw error;
     } finally {
       noStall();
