@@ -29,9 +29,7 @@ export function findDivergence(create: () => StateMachine, calls: readonly Call[
       const [ours, theirs] = [state.get(chunk), rebuiltState.get(chunk)].map((bytes) =>
         bytes ? shown(bytes) : "nothing"
       );
-      return `after ${name} chunk ${
-        JSON.stringify(chunk)
-      } is ${ours}, and ${theirs} on a machine rebuilt from its chunks`;
+      return `after ${name} chunk "${chunk}" is ${ours}, and ${theirs} on a machine rebuilt from its chunks`;
     }
   }
   return null;

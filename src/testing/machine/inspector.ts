@@ -144,10 +144,8 @@ export class Inspector {
     this.#find(call, {
       fault: "state",
       what: "it leaves different states",
-      line: `after ${operationOf(call)} of ${callerOf(call)} chunk ${
-        JSON.stringify(id)
-      } is ${one}, and ${two} ${where}`,
-      said: [[`chunk ${JSON.stringify(id)} is`, one], [`${where} it is`, two]],
+      line: `after ${operationOf(call)} of ${callerOf(call)} chunk "${id}" is ${one}, and ${two} ${where}`,
+      said: [[`chunk "${id}" is`, one], [`${where} it is`, two]],
       at: `state ${stateDifferenceOf(ours.get(id), after.get(id))}`,
       advice: "the state must not depend on how it came about, nor on what is not in it",
     });
@@ -163,9 +161,7 @@ export class Inspector {
     this.#find(call, {
       fault: "state",
       what: "restore() leaves another state than it was given",
-      line: `before ${operationOf(call)} of ${callerOf(call)} chunk ${
-        JSON.stringify(id)
-      } is ${two}, restored from ${one}`,
+      line: `before ${operationOf(call)} of ${callerOf(call)} chunk "${id}" is ${two}, restored from ${one}`,
       said: [["it was given", one], ["it has", two]],
       at: `state ${stateDifferenceOf(given.get(id), left.get(id))}`,
       advice: RESTORE,
