@@ -3,7 +3,9 @@
  * to stop.
  * @module
  */
+import { RawSocket } from "../http/connections/raw_socket.ts";
 import { WaryFetch } from "../http/connections/wary_fetch.ts";
+import type { PeerSocket } from "../http/peers/peer_socket.ts";
 import { DenoKvStore } from "../stores/deno_kv.ts";
 import { EDGE_SETTINGS } from "./host/edge_settings.ts";
 import { storeName } from "./identity/environment.ts";
@@ -42,6 +44,10 @@ const DENO: Platform = {
   upgradeWebSocket: (request) => Deno.upgradeWebSocket(request, { idleTimeout: SILENT_S }),
   fetch: wary.deliver,
   ask: wary.ask,
+  openWebSocket(url, headers) {
+    if (isDirect(url.replace(/^ws/, "http"))) return new RawSocket(url, headers, { connect, timer: systemTimer() });
+    return new WebSocket(url, { headers } as never) as PeerSocket;
+  },
 };
 
 /** Whether requests to this URL go through no proxy that the environment names. */
