@@ -111,6 +111,7 @@ export class Operator {
     const { number } = this.#last.epoch;
     const joining = () => change.members.forEach((host) => cluster.join(host));
     if (change.lateMs === undefined) engine.after(change.joinAfterMs, joining);
+    else this.#joinLate(joining, { lateMs: change.lateMs, number: number + 1 });
     if (change.machine) this.#rollOut.begin(change.machine);
     const other = { ...change, maxBatchRequests: change.maxBatchRequests + 1 };
     const proposed = (change.isContested ? [change, other] : [change]).map((one) => this.#proposal(one));
@@ -128,6 +129,14 @@ export class Operator {
     });
   }
 
+  /** Starts new hosts some time after their epoch has begun. The answer to the change may need them, so nobody waits for that. */
+  #joinLate(joining: () => void, when: { readonly lateMs: number; readonly number: number }): void {
+    const { world: { engine, coverage } } = this.#options.cluster;
+    if (this.#last.epoch.number < when.number) return void engine.after(LOOK_MS, () => this.#joinLate(joining, when));
+    coverage.count("epochs", "new hosts start late");
+    engine.after(when.lateMs, joining);
+  }
+
   /** The state says which versions it has been through: each was made once, of the one before. */
   #askForVersions(): void {
     const { cluster: { world: { versions, report } }, changes } = this.#options;
@@ -143,14 +152,9 @@ export class Operator {
 
   /** Waits until somebody has entered the epoch, and gives new keys to those who shall have them. */
   #await(change: Reconfiguration, number: number): void {
-    const { cluster, cluster: { world: { engine, hosts, coverage } } } = this.#options;
+    const { cluster, cluster: { world: { engine, hosts } } } = this.#options;
     if (this.#last.epoch.number < number) return void engine.after(LOOK_MS, () => this.#await(change, number));
-    const joining = () => change.members.forEach((host) => cluster.join(host));
-    if (change.lateMs === undefined) joining();
-    else {
-      coverage.count("epochs", "new hosts start late");
-      engine.after(change.lateMs, joining);
-    }
+    if (change.lateMs === undefined) { for (const host of change.members) cluster.join(host); }
     for (const host of change.rotated) {
       this.#renewing.add(host);
       hosts.renewKey(host);
