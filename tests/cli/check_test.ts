@@ -63,6 +63,8 @@ Deno.test("check asks each member, and says which refuse, and how many are too f
   );
   assertMatch(of("Apple"), /not ready: a test$/);
   assertMatch(of("Ball"), /answers 503: privateKey: expected the key of Ball$/);
+  // They run: nobody is told to start them.
+  assertEquals(lines.filter((line) => line.startsWith("next: start")), []);
 });
 
 Deno.test("check --json says the same for machines, on one line", async () => {

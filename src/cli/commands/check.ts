@@ -179,8 +179,13 @@ function nextLines({ verdict, members, quorum }: Judgement): readonly string[] {
       : "too few vote";
     lines.push(`no quorum is left: ${count}; no operation is executed until there is one`);
   }
-  if (silent.length > 0) {
-    lines.push(`next: start ${silent.join(", ")}, or check the network to them; they catch up by themselves`);
+  // Who answers with a refusal runs: its line above says why.
+  const refusing = new Set(
+    members.filter(({ report }) => report.failure?.startsWith("answers ")).map(({ report }) => report.name),
+  );
+  const off = silent.filter((name) => !refusing.has(name));
+  if (off.length > 0) {
+    lines.push(`next: start ${off.join(", ")}, or check the network to them; they catch up by themselves`);
   }
   return lines;
 }
