@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
-import type { Digest, ReplicaId, SequenceNumber, View } from "../../src/core/messages/ids.ts";
+import type { Digest, Millis, ReplicaId, SequenceNumber, View } from "../../src/core/messages/ids.ts";
 import type { PrePrepare } from "../../src/core/messages/messages.ts";
 import { TestClient } from "./_client.ts";
 import { Cluster } from "./_cluster.ts";
-import { batchOf, show, signed, suspicionsFor } from "./_messages.ts";
+import { batchOf, show, signed, signedRequest, suspicionsFor } from "./_messages.ts";
 
 function viewOf(cluster: Cluster, id: number): number {
   return cluster.host(id).replica!.status().view;
@@ -427,6 +427,44 @@ Deno.test("a primary that serves who waits longest, one at a time, while others 
   assertLess(cluster.now - began, 8_000);
   assertEquals(reasonsToLeave(cluster), new Set(["slow-primary"]));
   cluster.runUntil(() => requests.every(({ digest }) => cluster.accepted(digest) !== null), 1_000);
+});
+
+/** A request of gateway 1 or 3, in the name of somebody. */
+function vouched(cluster: Cluster, gateway: number, name: string, timestamp: number) {
+  const operations = [{ name, timestamp, operation: new TextEncoder().encode("x=1") }];
+  const notAfter = (cluster.now + 300_000) as Millis;
+  return signedRequest({ kind: "gateway-request", gateway: gateway as ReplicaId, notAfter, operations });
+}
+
+Deno.test("a primary that leaves out one request of a busy gateway is replaced", () => {
+  const cluster = new Cluster({ checkpointInterval: 64 });
+  new TestClient(cluster, 1).open();
+  cluster.filter = (_from, to, message) =>
+    !(to === 0 && message.kind === "gateway-request" && message.operations[0]!.name === "bob");
+  const request = vouched(cluster, 1, "bob", 1);
+  cluster.submit(request, [1]);
+  const began = cluster.now;
+  for (let i = 1; cluster.accepted(request.digest) === null; i++) {
+    assertLess(cluster.now - began, 8_000);
+    if (i === 125) cluster.submit(request, [1, 2, 3]); // as a gateway does after a second
+    cluster.submit(vouched(cluster, 1, "ann", i), [1]);
+    cluster.runFor(8);
+  }
+  assertEquals(reasonsToLeave(cluster), new Set(["slow-primary"]));
+});
+
+Deno.test("a primary whose place for a gateway is always full is not suspected for what it has no place for", () => {
+  const cluster = new Cluster({ checkpointInterval: 64, latencyMs: 30, settings: { maxPendingPerClient: 16 } });
+  new TestClient(cluster, 1).open();
+  cluster.filter = (_from, to, message) =>
+    !(to === 0 && message.kind === "gateway-request" && message.operations[0]!.name === "bob");
+  cluster.submit(vouched(cluster, 3, "bob", 1), [1, 2]);
+  const began = cluster.now;
+  for (let i = 1; cluster.now - began < 8_000;) {
+    const flood = vouched(cluster, 3, "ann", i++);
+    if (cluster.step(0, { kind: "request", request: flood }).admission === "full") cluster.runFor(5);
+  }
+  assertEquals(reasonsToLeave(cluster), new Set());
 });
 
 /**

@@ -662,7 +662,14 @@ export const PROOFS: readonly ProofMutant[] = [
   {
     name: "one-at-a-time-is-fair",
     why: "a primary that serves who waits longest, one at a time and just in time, stays",
-    edits: [fairness("return this.#rooms - before > 2 * ROOMS_PER_WAIT;", "return this.#rooms < before;")],
+    edits: [fairness("return this.roomsFor(owner) - before > 2 * ROOMS_PER_WAIT;", "return this.#rooms < before;")],
+    tests: ["tests/core/view_change_test.ts"],
+  },
+  {
+    name: "flood-deposes-the-primary",
+    why:
+      "a liar floods the primary alone, which has no place for one more request, and shows that to the backups: the primary is replaced",
+    edits: [fairness("if (own.served - own.servedAtRoom >= mostPending) own.busyRooms++;", "void mostPending;")],
     tests: ["tests/core/view_change_test.ts"],
   },
   {

@@ -21,7 +21,7 @@ export interface PendingRequest {
   /** Batches executed since the primary must know of it, and how many of them had no room for it. */
   batches: number;
   fullBatches: number;
-  /** {@linkcode Fairness.rooms} when it arrived, or when the view started. */
+  /** {@linkcode Fairness.roomsFor} its owner when it arrived, or when the view started. */
   roomsBefore: number;
   /** How many requests of its owner had been executed when it arrived. */
   readonly servedBefore: number;
@@ -75,6 +75,10 @@ export class PendingRequests {
   readonly #perOwner = new Map<string, Owned>();
   /** Requests in no batch yet, by owner and key. The first owner is served next. */
   readonly #turns = new Map<string, Map<string, PendingRequest>>();
+  /** Whether a batch had room for any request since left out ones were last looked for. */
+  #hadRoom = false;
+  /** A request that the primary leaves out although it has room; `null` if there is none. */
+  #leftOut: PendingRequest | null = null;
   #bytes = 0;
   #proposed = 0;
   #proposedBytes = 0;
@@ -141,7 +145,7 @@ export class PendingRequests {
 
   /** A backup has executed a batch, which had this room left. */
   noteBatch({ fits, isForAny }: Room, awakeMs: number, rules: FairnessRules): void {
-    if (isForAny) this.fairness.noteRoom(awakeMs, rules);
+    if (isForAny && this.fairness.noteRoom(awakeMs, rules, this.#settings.maxPendingPerClient)) this.#hadRoom = true;
     const [first, oldest] = [this.#first(), this.#oldest()];
     if (first) this.fairness.noteBatch(fits(first.request), awakeMs, rules);
     if (!oldest || !isKnown(oldest, awakeMs, rules.maxWaitMs)) return;
@@ -157,9 +161,15 @@ export class PendingRequests {
     if (oldest) {
       oldest.since ??= awakeMs;
       if (awakeMs - oldest.since > rules.maxWaitMs && hadRoom(oldest)) return "slow-primary";
-      if (this.fairness.isLeftOut(oldest.roomsBefore)) return "slow-primary";
     }
+    if (this.#hadRoom) this.#leftOut = [...this.#byKey.values()].find((entry) => this.#isLeftOut(entry)) ?? null;
+    this.#hadRoom = false;
+    if (this.#leftOut) return "slow-primary";
     return this.fairness.verdict(awakeMs, rules);
+  }
+
+  #isLeftOut({ request: { message }, roomsBefore }: PendingRequest): boolean {
+    return this.fairness.isLeftOut(ownerOf(message), roomsBefore);
   }
 
   has(request: SignedRequest): boolean {
@@ -185,7 +195,7 @@ export class PendingRequests {
       since: null,
       batches: 0,
       fullBatches: 0,
-      roomsBefore: this.fairness.rooms,
+      roomsBefore: this.fairness.roomsFor(owner),
       servedBefore: this.fairness.served(owner),
       relayAt,
       relayIntervalMs,
@@ -233,6 +243,7 @@ export class PendingRequests {
     const entry = this.#byKey.get(key);
     if (!entry) return;
     this.#byKey.delete(key);
+    if (this.#leftOut === entry) this.#leftOut = null;
     const bytes = requestBytes(entry.request);
     this.#bytes -= bytes;
     if (!entry.proposed) this.#endTurn(entry.request);
@@ -259,8 +270,9 @@ export class PendingRequests {
     this.#proposed = this.#proposedBytes = 0;
     this.#turns.clear();
     this.fairness.startView();
-    const { rooms: roomsBefore } = this.fairness;
+    this.#leftOut = null;
     for (const entry of this.#byKey.values()) {
+      const roomsBefore = this.fairness.roomsFor(ownerOf(entry.request.message));
       Object.assign(entry, { proposed: false, since: null, batches: 0, fullBatches: 0, roomsBefore });
       this.#awaitTurn(entry);
     }

@@ -35,6 +35,9 @@ interface Waiting {
   /** The clients served since the primary must know of its request, and how many times one of them was served again. */
   readonly others: Set<string>;
   passedOver: number;
+  /** `served` when there was last room for any request, and how often so many were served in between that the primary may have had no place. */
+  servedAtRoom: number;
+  busyRooms: number;
 }
 
 /** What a backup demands of its primary. */
@@ -58,7 +61,7 @@ export class Fairness {
 
   /** A client begins to wait. */
   add(owner: string): void {
-    if (!this.#waiting.has(owner)) this.#waiting.set(owner, newWaiting(0));
+    if (!this.#waiting.has(owner)) this.#waiting.set(owner, newWaiting({ served: 0, servedAtRoom: 0, busyRooms: 0 }));
   }
 
   /** How many of a client's requests were executed since it last had none waiting. */
@@ -81,7 +84,7 @@ export class Fairness {
     const own = this.#waiting.get(owner);
     if (own) {
       this.#waiting.delete(owner);
-      this.#waiting.set(owner, newWaiting(own.served + 1));
+      this.#waiting.set(owner, newWaiting({ ...own, served: own.served + 1 }));
     }
     const first = this.#first();
     if (!first || this.first === owner) return;
@@ -101,26 +104,34 @@ export class Fairness {
     if (!hadRoom) first.fullBatches++;
   }
 
-  /** A batch was executed that had room for any request. */
-  noteRoom(awakeMs: number, { maxWaitMs }: Pick<FairnessRules, "maxWaitMs">): void {
-    if (awakeMs - this.#roomAt < maxWaitMs / ROOMS_PER_WAIT) return;
+  /**
+   * A batch was executed that had room for any request. Returns whether it counts. `mostPending`: how many requests of one client the
+   * primary has a place for.
+   */
+  noteRoom(awakeMs: number, { maxWaitMs }: Pick<FairnessRules, "maxWaitMs">, mostPending: number): boolean {
+    if (awakeMs - this.#roomAt < maxWaitMs / ROOMS_PER_WAIT) return false;
     this.#rooms++;
     this.#roomAt = awakeMs;
+    for (const own of this.#waiting.values()) {
+      if (own.served - own.servedAtRoom >= mostPending) own.busyRooms++;
+      own.servedAtRoom = own.served;
+    }
+    return true;
   }
 
-  /** How many times there was room for any request. */
-  get rooms(): number {
-    return this.#rooms;
+  /** How many times there was room for any request of a client, as far as the primary must have had a place for it. */
+  roomsFor(owner: string): number {
+    return this.#rooms - (this.#waiting.get(owner)?.busyRooms ?? 0);
   }
 
-  /** Whether a request was left out of batches with room for any for two times the allowed waiting time. `before`: {@linkcode rooms} when it came. */
-  isLeftOut(before: number): boolean {
-    return this.#rooms - before > 2 * ROOMS_PER_WAIT;
+  /** Whether a client's request was left out of batches with room for any for two times the allowed waiting time. `before`: {@linkcode roomsFor} when it came. */
+  isLeftOut(owner: string, before: number): boolean {
+    return this.roomsFor(owner) - before > 2 * ROOMS_PER_WAIT;
   }
 
   /** A view starts. Its primary has not kept any client waiting yet. */
   startView(): void {
-    for (const [owner, { served }] of this.#waiting) this.#waiting.set(owner, newWaiting(served));
+    for (const [owner, own] of this.#waiting) this.#waiting.set(owner, newWaiting(own));
   }
 
   /**
@@ -156,6 +167,9 @@ export function hadRoom({ batches, fullBatches }: Pick<Waiting, "batches" | "ful
   return batches === 0 || fullBatches < batches;
 }
 
-function newWaiting(served: number): Waiting {
-  return { served, since: null, batches: 0, fullBatches: 0, overtaken: 0, others: new Set(), passedOver: 0 };
+function newWaiting(
+  { served, servedAtRoom, busyRooms }: Pick<Waiting, "served" | "servedAtRoom" | "busyRooms">,
+): Waiting {
+  const nothing = { since: null, batches: 0, fullBatches: 0, overtaken: 0, others: new Set<string>(), passedOver: 0 };
+  return { served, servedAtRoom, busyRooms, ...nothing };
 }
