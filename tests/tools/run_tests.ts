@@ -14,7 +14,7 @@ import { filesUnder, root } from "./files.ts";
 import { linesOf } from "./lines.ts";
 import { SHARED_FOLDER } from "./shared.ts";
 import { TestOutput } from "./test_output.ts";
-import { planOf, type Together } from "./test_plan.ts";
+import { nameOf, planOf, type Together } from "./test_plan.ts";
 
 const TEST = [
   ...["test", "-A", "--parallel", "--no-check", "--lock=tests/deno.lock", "--config=deno.json"],
@@ -61,12 +61,17 @@ export function filesFor(given: readonly string[], all: readonly string[]): read
   return all.filter((file) => !ignored.some((path) => file === path || file.startsWith(`${path}/`)));
 }
 
-/** Writes a module that loads the files of a part, so that their tests are those of one file. */
-async function writeModule(folder: string, { name, files }: Together): Promise<string> {
-  const path = `${folder}/${name}_test.js`;
-  const imports = files.map((file) => `import ${JSON.stringify(new URL(file, root).href)};\n`);
-  await Deno.writeTextFile(path, imports.join(""));
-  return path;
+/**
+ * Writes modules that load the files of each part, so that their tests are those of one file. Of files in several folders, deno test begins
+ * with the deepest, whatever comes first in its arguments; the modules are in one folder.
+ */
+export function writeModules(folder: string, parts: readonly Together[]): Promise<readonly string[]> {
+  return Promise.all(parts.map(async ({ name, files }) => {
+    const path = `${folder}/${name}_test.js`;
+    const imports = files.map((file) => `import ${JSON.stringify(new URL(file, root).href)};\n`);
+    await Deno.writeTextFile(path, imports.join(""));
+    return path;
+  }));
 }
 
 async function main(given: readonly string[]): Promise<number> {
@@ -78,12 +83,11 @@ async function main(given: readonly string[]): Promise<number> {
   try {
     const shared = `${folder}/shared`;
     await Deno.mkdir(shared);
-    const modules = await Promise.all(computing.map((part) => writeModule(folder, part)));
+    const alone = await writeModules(folder, waiting.map((file) => ({ name: nameOf(file), files: [file] })));
+    const modules = await writeModules(folder, computing);
     // Without a file, deno test would run all.
     return await runAll([
-      ...(waiting.length > 0
-        ? [{ what: "tests that wait", args: [...TEST, ...given, ...waiting], lanes, shared }]
-        : []),
+      ...(alone.length > 0 ? [{ what: "tests that wait", args: [...TEST, ...given, ...alone], lanes, shared }] : []),
       ...(modules.length > 0
         ? [{
           what: "tests that compute",

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { filesUnder, root, textOf } from "./files.ts";
-import { filesFor, namesPath, stopGroup } from "./run_tests.ts";
+import { inFolder } from "./folder.ts";
+import { filesFor, namesPath, stopGroup, writeModules } from "./run_tests.ts";
 import { LATER, LONGEST, planOf } from "./test_plan.ts";
 
 const all = filesUnder("tests", "_test.ts");
@@ -41,6 +42,25 @@ Deno.test("--ignore leaves out files and folders, and a path is told from other 
   assertEquals(filesFor(["--ignore=tests/e2e,tests/a_test.ts", "--quiet"], files), ["tests/e2e_test.ts"]);
   for (const path of ["tests/core", "mod.ts", "tests/nowhere_test.ts"]) assertEquals(namesPath([path]), true);
   for (const given of [[], ["--ignore=tests/e2e"], ["--filter", "a view"]]) assertEquals(namesPath(given), false);
+});
+
+Deno.test("files begin in the order of the plan, in whatever folders they are", async () => {
+  await inFolder(async (folder) => {
+    const places = ["one", "deep/er/two", "deep/three"];
+    await Deno.mkdir(`${folder}/deep/er`, { recursive: true });
+    for (const place of places) {
+      await Deno.writeTextFile(`${folder}/${place}.ts`, `Deno.test(${JSON.stringify(place)}, () => {});`);
+    }
+    const parts = places.map((place) => ({ name: place.replaceAll("/", "_"), files: [`${folder}/${place}.ts`] }));
+    const args = ["test", "--no-check", "--parallel", "--config=deno.json", "--lock=tests/deno.lock"];
+    const { stdout } = await new Deno.Command(Deno.execPath(), {
+      args: [...args, ...await writeModules(folder, parts)],
+      cwd: root,
+      env: { NO_COLOR: "1", DENO_JOBS: "1" },
+    }).output();
+    const began = [...new TextDecoder().decode(stdout).matchAll(/(\S+) \.\.\. ok/g)].map(([, name]) => name);
+    assertEquals(began, places);
+  });
 });
 
 Deno.test("a file that is loaded with others reports each of its tests, and where one fails", async () => {

@@ -107,7 +107,7 @@ function roomOf(file: string): number {
 }
 
 /** A file name that tells a path below tests/. */
-function nameOf(path: string): string {
+export function nameOf(path: string): string {
   return path.replace(/^tests\//, "").replace(/_test\.ts$/, "").replaceAll("/", "_");
 }
 
