@@ -15,6 +15,8 @@ const MOST_FAILURES = 20;
 
 /** `./tests/a_test.ts => a name ... ok (12ms)`; a step has its test's name before its own. */
 const RESULT = /^(\S+) => (.*) \.\.\. (ok|FAILED|ignored)\b.*\((\S+)\)$/;
+/** The folder that run_tests.ts makes. */
+const MODULES = /^.*\/pbft-tests-\w+\//;
 /** Ends what deno test says. */
 const SUMMARY = /^(?:ok|FAILED) \| \d+ passed/;
 /** Begins what is said of one failure. */
@@ -54,10 +56,12 @@ export class TestOutput {
     return ++this.#passed % STEP === 0 ? [`${this.what}: ${this.#passed} have passed`] : [];
   }
 
-  /** What passed, file by file, the longest first. */
+  /** What passed, file by file, the longest first. The folder of modules that load files tells nothing. */
   #perFile(): readonly string[] {
     const files = [...this.#files].sort(([, one], [, other]) => other.ms - one.ms);
-    return files.map(([file, { passed, ms }]) => `${(ms / 1_000).toFixed(1).padStart(7)} s  ${file}: ${passed} passed`);
+    return files.map(([file, { passed, ms }]) =>
+      `${(ms / 1_000).toFixed(1).padStart(7)} s  ${file.replace(MODULES, "")}: ${passed} passed`
+    );
   }
 
   /** The failures once more, indented: nobody takes them for what a run said. `ending`: how it ended; `undefined`: well. */

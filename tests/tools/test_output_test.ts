@@ -34,6 +34,11 @@ function read(lines: readonly string[]) {
   return { output, shown: lines.flatMap((line) => output.take(line)) };
 }
 
+Deno.test("a module that loads files is named without its folder", () => {
+  const lines = ["../../tmp/pbft-tests-0f9/core_1_test.js => well ... ok (2ms)", "ok | 1 passed | 0 failed (2ms)"];
+  assertEquals(read(lines).shown[0], "    0.0 s  core_1_test.js: 1 passed");
+});
+
 Deno.test("what passes is one line for each file, the longest first; what does not is shown as it comes", () => {
   const { shown } = read(FAILED);
   assertEquals(shown.filter((line) => / \.\.\. (?:ok|FAILED|ignored)/.test(line)), [
