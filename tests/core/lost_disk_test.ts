@@ -92,6 +92,21 @@ Deno.test("a replica recovers a lost disk under load too, with a restart during 
   cluster.assertAlike();
 });
 
+Deno.test("a replica that lost its disk asks again at each interval under load, until it is answered", () => {
+  const cluster = new Cluster();
+  const ada = new TestClient(cluster, 1).open();
+  for (let i = 1; i <= 10; i++) ada.call([`x=${i}`]);
+  cluster.loseDisk(3);
+  let asked = 0;
+  cluster.filter = (from, to, message) => {
+    if (from === 3 && message.kind === "status" && (message as Status).challenge > 0) asked++;
+    return to !== 3 || message.kind !== "status";
+  };
+  for (let i = 11; i <= 500; i++) ada.call([`x=${i}`]);
+  assert(cluster.host(3).replica!.status().lastExecuted > 100, "it executes what the others decide");
+  assert(asked > 3 * 3, `asked ${asked} times`);
+});
+
 Deno.test("a replica that lost its disk never votes again at a number in which it may have voted", () => {
   const cluster = new Cluster();
   new TestClient(cluster, 1).open();

@@ -63,7 +63,8 @@ export function checkStatus(step: Step): void {
   const mayBeOld = step.isBehind || isToldOfHigher(step);
   if (mayBeOld && !moved && !state.transfer && status.delayMs >= longest) skipBlock(step);
   askHandOver(step);
-  if (!busy || !moved) {
+  // What this replica asks of the others must reach them under any load, and a question or its answer may be lost.
+  if (!busy || !moved || isAsking(step)) {
     sendStatus(step);
     repeatSuspicion(step);
   }
@@ -81,6 +82,11 @@ export function checkStatus(step: Step): void {
   propose(step);
   status.delayMs = !busy ? idleStatusMs : moved ? statusIntervalMs : Math.min(2 * status.delayMs, longest);
   status.dueAt = (now + status.delayMs) as Millis;
+}
+
+/** Whether this replica waits for answers: for its own messages, or for reports on where the others are. */
+function isAsking({ state: { asking, lostDisk } }: Step): boolean {
+  return asking !== null || lostDisk?.bound === null;
 }
 
 /** After each step: returns the timer to its short interval if something has become outstanding. */
