@@ -678,6 +678,12 @@ export const PROOFS: readonly ProofMutant[] = [
     edits: [logRequests("return Math.max(2, f + 1);", "return Math.min(2, f + 1);")],
     tests: ["tests/core/catching_up_test.ts"],
   },
+  {
+    name: "lost-questions-are-not-repeated-under-load",
+    why: "a replica that lost its disk waits for an answer to a question that was lost, until the load ends",
+    edits: [resending("if (!busy || !moved || isAsking(step)) {", "if (!busy || !moved) {")],
+    tests: ["tests/core/lost_disk_test.ts"],
+  },
 ];
 
 /** Whether the tests find the bug in a copy of the project. */
