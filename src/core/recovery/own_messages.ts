@@ -62,8 +62,8 @@ export function noteAnswer(step: Step, { replica, echo, seen }: Status): void {
   const isRepeated = seen >= numbering.next;
   noteSeen(step, replica, seen);
   if (step.mayVote || replica === step.self) return;
-  // An old copy uses numbers again, and a status with a used number draws no answer. It asks again once it knows that, at once: while
-  // it executes what the others decide, it sends no status by itself.
+  // An old copy uses numbers again, and a status with a used number draws no answer. It asks again once it knows that, at once,
+  // and not only when its next status is due.
   if (isRepeated) return seen < numbering.next ? sendStatus(step) : undefined;
   if (asking && echo === asking.challenge) asking.answered.add(replica);
   // This peer is up now, and may have been down when all were asked.

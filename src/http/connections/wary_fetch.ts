@@ -8,6 +8,7 @@
  */
 import { abortable } from "../../node/async/abort.ts";
 import type { Timer } from "../../node/ports.ts";
+import { GrowingPauses } from "./growing_pauses.ts";
 import { onStall } from "./stalls.ts";
 
 /** A connection. */
@@ -29,13 +30,13 @@ export interface WaryFetchOptions {
   readonly isDirect: (url: string) => boolean;
 }
 
-/** For so long nothing is fetched from who did not answer in time, ms; it doubles each time, from the least to the most. */
+/** For so long nothing is delivered by `fetch` to who did not answer in time, ms. */
 const WARY_MS = { least: 10_000, most: 3_600_000 };
 /**
- * The longest time for which a member is asked nothing, ms. This host may have been held up by something else, and a correct member must not be
- * left unasked for long; one that floods takes a second of each such time.
+ * For so long a member is asked nothing during whose request this host was held up, ms. This host may have been held up by something else, and a
+ * correct member must not be left unasked for long; one that floods takes a second of each such time.
  */
-const UNASKED_MS = 60_000;
+const UNASKED_MS = { least: 10_000, most: 60_000 };
 /** Most bytes that are read before the status. */
 const MAX_BYTES = 16 * 1024;
 /** Most interim answers before it. */
@@ -48,21 +49,27 @@ class InterimError extends TypeError {}
 /** Takes URLs as text, or as `URL`. */
 export class WaryFetch {
   readonly #options: WaryFetchOptions;
-  /** Until when, and for how long, by origin. There are as many as members. */
-  readonly #wary = new Map<string, { readonly until: number; readonly ms: number; readonly unaskedUntil: number }>();
+  /** By origin. */
+  readonly #late: GrowingPauses<string>;
+  readonly #holdingUp: GrowingPauses<string>;
 
   constructor(options: WaryFetchOptions) {
     this.#options = options;
+    this.#late = new GrowingPauses(options.timer, WARY_MS);
+    this.#holdingUp = new GrowingPauses(options.timer, UNASKED_MS);
   }
 
   /** For deliveries, of which it takes what they have. The response to one that did not go by `fetch` has the status, and no body. */
   readonly deliver: typeof globalThis.fetch = async (input, init = {}) => {
     const url = new URL(input as string | URL);
-    if (!this.#isWary(url)) return await this.#fetch(url, init);
+    if (this.#late.leftMs(url.origin) === 0) return await this.#fetch(url, init);
     try {
       return await post(url, init, this.#options.connect);
     } catch (error) {
-      if (error instanceof InterimError) this.#beWary(url.origin, WARY_MS.most, true);
+      if (error instanceof InterimError) {
+        this.#late.beginLongest(url.origin);
+        this.#holdingUp.begin(url.origin);
+      }
       throw error;
     }
   };
@@ -70,36 +77,13 @@ export class WaryFetch {
   /** For questions. @throws {TypeError} at once if this host was held up a short time ago while it asked the member. */
   readonly ask: typeof globalThis.fetch = async (input, init = {}) => {
     const url = new URL(input as string | URL);
-    if (this.#options.timer.monotonic() < (this.#wary.get(url.origin)?.unaskedUntil ?? 0)) {
+    if (this.#holdingUp.leftMs(url.origin) > 0) {
       throw new TypeError(
         `${url.origin}: this host was held up while it asked that member, and asks it nothing for a while`,
       );
     }
     return await this.#fetch(url, init);
   };
-
-  #isWary({ origin }: URL): boolean {
-    return this.#options.timer.monotonic() < (this.#wary.get(origin)?.until ?? 0);
-  }
-
-  /** `isHeldUp`: whether the member has held up this host, as far as can be seen. */
-  #beWary(origin: string, ms: number, isHeldUp: boolean): void {
-    const now = this.#options.timer.monotonic();
-    const unaskedUntil = isHeldUp ? now + Math.min(ms, UNASKED_MS) : this.#wary.get(origin)?.unaskedUntil ?? -Infinity;
-    this.#wary.set(origin, { until: now + ms, ms, unaskedUntil });
-  }
-
-  #noteLate(origin: string, isHeldUp: boolean): void {
-    const now = this.#options.timer.monotonic();
-    const before = this.#wary.get(origin);
-    if (before && now < before.until) { // Requests that were under way at the same time count as one.
-      const unaskedUntil = isHeldUp ? now + Math.min(before.ms, UNASKED_MS) : before.unaskedUntil;
-      return void this.#wary.set(origin, { ...before, unaskedUntil });
-    }
-    // An hour without makes up for all before.
-    const isNew = !before || now >= before.until + WARY_MS.most;
-    this.#beWary(origin, isNew ? WARY_MS.least : Math.min(2 * before.ms, WARY_MS.most), isHeldUp);
-  }
 
   async #fetch(url: URL, init: RequestInit): Promise<Response> {
     const { fetch, isDirect, timer } = this.#options;
@@ -113,7 +97,8 @@ export class WaryFetch {
       return await fetch(url, { ...init, signal: signals.length > 1 ? AbortSignal.any(signals) : held.signal });
     } catch (error) {
       const reason = held.signal.aborted ? held.signal.reason : init.signal?.aborted ? init.signal.reason : null;
-      if (reason?.name === "TimeoutError" && isBounded) this.#noteLate(url.origin, held.signal.aborted);
+      if (reason?.name === "TimeoutError" && isBounded) this.#late.begin(url.origin);
+      if (held.signal.aborted) this.#holdingUp.begin(url.origin);
       throw error;
     } finally {
       noStall();

@@ -5,6 +5,7 @@
  * sockets, at most two each; a socket that is not completely closed still counts.
  * @module
  */
+import { GrowingPauses } from "../connections/growing_pauses.ts";
 import { millis, type ReplicaId } from "../../core/messages/ids.ts";
 import type { Timer } from "../../node/ports.ts";
 import type { MemberConduct } from "./conduct.ts";
@@ -48,8 +49,8 @@ const UNREAD_MS = 1_000;
 const OPEN_TIMEOUT_MS = 10_000;
 
 /**
- * For so long a member opens no socket after one on which it finished no message and gave no sign of life, ms. It doubles each time, and starts again at
- * the least after an hour without. A member that was only away for a moment delivers by POST meanwhile.
+ * For so long a member opens no socket after one on which it finished no message and gave no sign of life, ms. A member that was only away for a
+ * moment delivers by POST meanwhile.
  */
 const SILENT_MS = { least: 10_000, most: 3_600_000 };
 /** The message of Deno's event. */
@@ -62,11 +63,12 @@ const CLOSE = { goingAway: 1001, unsupportedData: 1003, policyViolation: 1008, t
 export class PeerSockets {
   readonly #options: PeerSocketsOptions;
   readonly #sockets = new Map<PeerSocket, SocketReceiver>();
-  /** Until when, and for how long, members open none, because they were silent. */
-  readonly #silent = new Map<ReplicaId, { readonly until: number; readonly ms: number }>();
+  /** Members that open none, because they were silent. */
+  readonly #silent: GrowingPauses<ReplicaId>;
 
   constructor(options: PeerSocketsOptions) {
     this.#options = options;
+    this.#silent = new GrowingPauses(options.timer, SILENT_MS);
     options.conduct.onDistrusted((member) => this.#bar(member));
   }
 
@@ -96,7 +98,7 @@ export class PeerSockets {
         headers: { "retry-after": String(seconds) },
       });
     }
-    const silentMs = (this.#silent.get(member)?.until ?? 0) - this.#options.timer.monotonic();
+    const silentMs = this.#silent.leftMs(member);
     if (silentMs > 0) {
       const seconds = Math.ceil(silentMs / 1_000);
       throw new Problem("overloaded", {
@@ -117,7 +119,7 @@ export class PeerSockets {
     this.#sockets.set(socket, receiver);
     // onclose follows
     socket.onerror = ({ message = "" }: { readonly message?: string }) => {
-      if (NO_SIGN_OF_LIFE.test(message)) this.#noteSilent(member);
+      if (NO_SIGN_OF_LIFE.test(message)) this.#silent.begin(member);
     };
     socket.onclose = () => this.#forget(socket);
     if (socket.readyState === CONNECTING) {
@@ -132,14 +134,6 @@ export class PeerSockets {
       receiver.stop();
       socket.close(CLOSE.goingAway);
     }
-  }
-
-  #noteSilent(member: ReplicaId): void {
-    const now = this.#options.timer.monotonic();
-    const { until, ms: last } = this.#silent.get(member) ?? { until: -Infinity, ms: 0 };
-    if (now < until) return; // its other socket
-    const ms = now < until + SILENT_MS.most ? Math.min(2 * last, SILENT_MS.most) : SILENT_MS.least;
-    this.#silent.set(member, { until: now + ms, ms });
   }
 
   /** Closes the sockets of a member that is distrusted. */
