@@ -69,10 +69,12 @@ export class Departure {
       for (let turn = 0, left = this.#left(); left && !delays.isStopped; turn++, left = this.#left()) {
         const known = entered.get(left) ?? new Set();
         entered.set(left, known);
-        if (await this.#isReplaced(left, turn, known) && this.#left()) {
+        // It may have been a member again meanwhile, and been removed again: then the members of that epoch are asked.
+        const isSame = () => this.#left()?.number === left.number;
+        if (await this.#isReplaced(left, turn, known) && isSame()) {
           await delays.pass(lingerMs);
           if (delays.isStopped) return;
-          if (this.#left()) return onDeparted(self.epochs.at(-1)!);
+          if (isSame()) return onDeparted(self.epochs.at(-1)!);
         }
         await delays.pass(backoff.next());
       }

@@ -260,7 +260,7 @@ export const EPOCHS: readonly Mutant[] = [
     why: "its operator is never told that nobody needs it",
     edits: [
       departure(
-        "this.#left()) return onDeparted(self.epochs.at(-1)!);",
+        "isSame()) return onDeparted(self.epochs.at(-1)!);",
         "this.#left() === undefined) return onDeparted(self.epochs.at(-1)!);",
       ),
     ],
